@@ -1,0 +1,255 @@
+"""A scenario: the typed description of a world, read from TOML.
+
+`Scenario.load` reads a shipped name or a path, `Scenario.override` changes single keys as
+`--set key=value` does.  Whatever is wrong raises `ScenarioError` with the file, the key, and
+what is allowed there.
+"""
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self, get_args
+
+import tomli_w
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from abm.errors import ScenarioError, nearest
+from abm.spec import (
+    AgentSpec,
+    AssetSpec,
+    AuditSpec,
+    BridgeSpec,
+    ChainSpec,
+    ClockSpec,
+    Name,
+    NonNegative,
+    OracleSpec,
+    PricesSpec,
+    ProtocolSpec,
+    RecordSpec,
+    Spec,
+    VenueSpec,
+)
+
+__all__ = ["Scenario", "shipped_scenarios"]
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """Name and file of each scenario that comes with the project, in order of name."""
+    folder = Path(str(files("experiments"))) / "scenarios"
+    return {p.stem: p for p in sorted(folder.glob("*.toml"))}
+
+
+class Scenario(Spec):
+    """A whole world: assets and their prices, chains, bridges, venues, oracles, protocols, inhabitants."""
+
+    scenario_schema: int = Field(1, alias="schema", ge=1, le=1, description="version of this form")
+    name: Name
+    purpose: str = Field("", description="one line: what it is for")
+    seed: int = Field(1, ge=0, lt=2**63)
+    clock: ClockSpec = ClockSpec()
+    record: RecordSpec = RecordSpec()
+    audit: AuditSpec = AuditSpec()
+    quiet: NonNegative = Field(600.0, description="seconds without a breach that end an episode")
+    compare: str = Field(
+        "",
+        description="a table of a real event's timeline (second, liquidations, adls), looked for beside the price file",
+    )
+    compare_at: NonNegative = Field(0.0, description="simulated second at which that timeline begins")
+    assets: tuple[AssetSpec, ...]
+    prices: PricesSpec = PricesSpec()
+    chains: tuple[ChainSpec, ...]
+    bridges: tuple[BridgeSpec, ...] = ()
+    venues: tuple[VenueSpec, ...]
+    oracles: tuple[OracleSpec, ...]
+    protocols: tuple[ProtocolSpec, ...]
+    agents: tuple[AgentSpec, ...] = ()
+
+    model_config = Spec.model_config | {"populate_by_name": True, "serialize_by_alias": True}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        """Every name that a piece refers to is the name of a piece."""
+        assets = {a.name for a in self.assets}
+        chains = {c.name for c in self.chains}
+        venues = {v.name: v for v in self.venues}
+        oracles = {o.name: o for o in self.oracles}
+        bridges = {b.name for b in self.bridges}
+
+        def known(key: str, word: str, words: Any) -> None:
+            if word not in words:
+                raise ValueError(f"{key}: unknown name '{word}'; {nearest(word, words)}")
+
+        for kind in ("assets", "chains", "bridges", "venues", "oracles", "protocols", "agents"):
+            names = [piece.name for piece in getattr(self, kind)]
+            twice = {n for n in names if names.count(n) > 1}
+            if twice:
+                raise ValueError(f"{kind}: the name '{min(twice)}' is used twice; give each its own")
+        for i, shock in enumerate(self.prices.shocks):
+            for a in shock.assets:
+                known(f"prices.shocks.{i}.assets", a, assets)
+        for i, b in enumerate(self.bridges):
+            known(f"bridges.{i}.source", b.source, chains)
+            known(f"bridges.{i}.target", b.target, chains)
+            known(f"bridges.{i}.asset", b.asset, assets)
+        for i, v in enumerate(self.venues):
+            if v.chain:
+                known(f"venues.{i}.chain", v.chain, chains)
+            seen = set()
+            for j, m in enumerate(v.markets):
+                known(f"venues.{i}.markets.{j}.asset", m.asset, assets)
+                if (m.asset, m.kind) in seen:
+                    raise ValueError(f"venues.{i}.markets.{j}: {m.asset} {m.kind} is there twice; remove one")
+                seen.add((m.asset, m.kind))
+        for i, o in enumerate(self.oracles):
+            known(f"oracles.{i}.chain", o.chain, chains)
+            for s in o.sources:
+                known(f"oracles.{i}.sources", s, venues)
+            for a in o.assets:
+                known(f"oracles.{i}.assets", a, assets)
+        for i, p in enumerate(self.protocols):
+            at = f"protocols.{i}"
+            known(f"{at}.chain", p.chain, chains)
+            known(f"{at}.venue", p.venue, venues)
+            known(f"{at}.oracle", p.oracle, oracles)
+            known(f"{at}.settlement", p.settlement, assets)
+            perps = {m.asset for m in venues[p.venue].markets if m.kind == "perp"}
+            for j, market in enumerate(p.markets):
+                known(f"{at}.markets.{j}.asset", market.asset, perps)
+            for j, c in enumerate(p.collateral):
+                known(f"{at}.collateral.{j}.asset", c.asset, assets)
+                if c.chain and c.chain != p.chain:
+                    known(f"{at}.collateral.{j}.chain", c.chain, chains)
+                    known(f"{at}.collateral.{j}.bridge", c.bridge, bridges)
+            if oracles[p.oracle].chain != p.chain:
+                raise ValueError(
+                    f"{at}.oracle: '{p.oracle}' reports to chain '{oracles[p.oracle].chain}', not to '{p.chain}'; "
+                    "name a feed on the protocol's chain"
+                )
+        return self
+
+    @classmethod
+    def load(cls, scenario: str | Path) -> Self:
+        """Read a shipped scenario by name, or any by path.
+
+        Raises
+        ------
+        ScenarioError
+            Unknown name, unreadable file, bad TOML, unknown key, bad value.
+        """
+        path = Path(scenario)
+        if path.suffix != ".toml":
+            shipped = shipped_scenarios()
+            if str(scenario) not in shipped:
+                raise ScenarioError(
+                    str(scenario),
+                    "no such scenario",
+                    nearest(str(scenario), shipped) + " (or give a path to a .toml file)",
+                )
+            path = shipped[str(scenario)]
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise ScenarioError(str(path), f"cannot be read ({reason})", "check the path") from error
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ScenarioError(str(path), f"not valid TOML: {error}", "mend the line it names") from error
+        return cls.from_dict(data, where=str(path))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], where: str = "scenario") -> Self:
+        """Check a nested dictionary as read from TOML; `where` is named in errors."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise _explain(cls, error, where) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The resolved scenario, every default filled in."""
+        return self.model_dump(mode="json")
+
+    def to_toml(self) -> str:
+        """The resolved scenario as TOML; reading it back gives an equal scenario."""
+        return tomli_w.dumps(self.to_dict())
+
+    def override(self, changes: dict[str, Any], where: str = "--set") -> Self:
+        """A copy with single keys changed.
+
+        A key is a dotted path; members of lists are named by their `name` (or asset) or position:
+        `clock.duration`, `protocols.harbor.mode`, `prices.shocks.0.move`, `agents.keeper.params.capital`.
+        A star changes all members: `agents.*.cadence`.
+        """
+        data = self.to_dict()
+        for key, value in changes.items():
+            _assign(data, key.split("."), value, key, where)
+        return type(self).from_dict(data, where=where)
+
+
+def _assign(node: Any, path: list[str], value: Any, key: str, where: str) -> None:
+    head, rest = path[0], path[1:]
+    if isinstance(node, list):
+        members = _members(node, head)
+        if not members:
+            names = [
+                str(m.get("name", m.get("asset", i))) if isinstance(m, dict) else str(i) for i, m in enumerate(node)
+            ]
+            raise ScenarioError(f"{where} {key}", f"no member '{head}'", nearest(head, [*names, "*"]))
+        for index in members:
+            if rest:
+                _assign(node[index], rest, value, key, where)
+            else:
+                node[index] = value
+    elif not isinstance(node, dict):
+        raise ScenarioError(f"{where} {key}", f"'{head}' lies below a plain value", "shorten the key")
+    elif rest:
+        if head not in node:
+            raise ScenarioError(f"{where} {key}", f"unknown key '{head}'", nearest(head, node))
+        _assign(node[head], rest, value, key, where)
+    else:
+        node[head] = value
+
+
+def _members(node: list[Any], head: str) -> list[int]:
+    if head == "*":
+        return list(range(len(node)))
+    if head.isdigit() and int(head) < len(node):
+        return [int(head)]
+    return [i for i, m in enumerate(node) if isinstance(m, dict) and head in (m.get("name"), m.get("asset"))]
+
+
+def _explain(model: type[BaseModel], error: ValidationError, where: str) -> ScenarioError:
+    """The first mistake as one line: key, what is wrong, what is allowed."""
+    first = error.errors()[0]
+    loc = [str(part) for part in first["loc"]]
+    key = ".".join(loc) or "scenario"
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        allowed = _fields_at(model, first["loc"][:-1])
+        return ScenarioError(f"{where}: {key}", f"unknown key '{loc[-1]}'", nearest(loc[-1], allowed))
+    if kind == "missing":
+        return ScenarioError(f"{where}: {key}", "missing", "add this key")
+    if kind == "value_error" and not loc:
+        what, _, remedy = str(first["ctx"]["error"]).partition("; ")
+        return ScenarioError(where, what, remedy or "mend it")
+    message = first["msg"].removeprefix("Value error, ")
+    given = first.get("input")
+    shown = f", got {given!r}" if isinstance(given, int | float | str | bool) else ""
+    return ScenarioError(f"{where}: {key}", message[0].lower() + message[1:] + shown, "change the value")
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys allowed at a place in the nested models."""
+    current: Any = model
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part)
+        if field is None:
+            return []
+        inner = [a for a in get_args(field.annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
+        current = inner[0] if inner else field.annotation
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return []
+    return [f.alias or n for n, f in current.model_fields.items()]

@@ -1,0 +1,359 @@
+"""The pieces of a scenario, typed: what a world is made of, key by key.
+
+Every class here is a frozen pydantic model that refuses unknown keys.  The whole that they
+add up to, and the reading of files, are in `abm.scenario`.  Times are seconds, money is USD,
+rates are fractions (0.05 is five per cent), annual figures say so.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "AdlSpec",
+    "AgentSpec",
+    "AmmSpec",
+    "AssetSpec",
+    "AuditSpec",
+    "BridgeSpec",
+    "ChainSpec",
+    "ClockSpec",
+    "CollateralSpec",
+    "DepthSpec",
+    "FundingSpec",
+    "ImpactSpec",
+    "LiquidationSpec",
+    "MarkSpec",
+    "MarketSpec",
+    "OracleSpec",
+    "PerpSpec",
+    "PricesSpec",
+    "ProtocolSpec",
+    "RecordSpec",
+    "ShockSpec",
+    "VenueSpec",
+]
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=40)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Spec(BaseModel):
+    """Base of all pieces: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClockSpec(Spec):
+    """When the run begins and how long it lasts; prices exist from time 0 on."""
+
+    start: NonNegative = Field(0.0, description="seconds into the price path at which the world opens")
+    duration: Positive = Field(3600.0, description="simulated seconds from the start")
+    price_interval: Positive = Field(1.0, description="seconds between price ticks")
+
+
+class RecordSpec(Spec):
+    """How often the slow tables are sampled."""
+
+    markets: Positive = Field(60.0, description="seconds between rows of `markets`")
+    accounts: NonNegative = Field(0.0, description="seconds between samples of `accounts`; 0: start and end only")
+    agents: Positive = Field(300.0, description="seconds between rows of `agents`")
+
+
+class AuditSpec(Spec):
+    """The conservation audit."""
+
+    interval: NonNegative = Field(600.0, description="seconds between audits; 0: after every block")
+    tolerance: Positive = Field(1e-9, description="allowed error as a fraction of the gross")
+
+
+class AssetSpec(Spec):
+    """A coin: its price at time 0 and the law of its exogenous path."""
+
+    name: Name
+    price: Positive = Field(description="USD at time 0 (replay: taken from the file instead)")
+    volatility: NonNegative = Field(0.6, description="annual volatility of the diffusion")
+    loading: Fraction = Field(0.7, description="correlation of its diffusion with the market factor")
+    beta: Finite = Field(1.0, description="how far it moves, in log price, per unit of a market-wide jump or shock")
+    jump_rate: NonNegative = Field(0.0, description="own jumps a year")
+    jump_mean: Finite = Field(0.0, description="mean log jump")
+    jump_sd: NonNegative = Field(0.03, description="standard deviation of the log jump")
+    stable: bool = Field(False, description="pegged to one USD: no diffusion, only shocks that name it")
+
+
+class ShockSpec(Spec):
+    """A scripted exogenous move of log prices, spread evenly over some seconds."""
+
+    name: Name
+    at: NonNegative
+    over: NonNegative = Field(0.0, description="seconds over which the move is spread; 0: one tick")
+    move: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = Field(
+        description="relative move at its end, -0.2 is a fall of 20 per cent; scaled by each asset's beta"
+    )
+    assets: tuple[Name, ...] = Field((), description="the assets it hits; empty: all that are not stable")
+    reverts: Fraction = Field(0.0, description="part of the log move that comes back")
+    revert_over: NonNegative = Field(1800.0, description="seconds over which that part comes back, evenly")
+
+
+class PricesSpec(Spec):
+    """The exogenous prices of all assets."""
+
+    kind: Literal["jump_diffusion", "bootstrap", "replay"] = "jump_diffusion"
+    variance_of_variance: NonNegative = Field(0.0, description="volatility of log variance per square root of a day")
+    variance_persistence: Positive = Field(
+        21600.0, description="seconds in which a deviation of log variance falls to 1/e"
+    )
+    jump_rate: NonNegative = Field(0.0, description="market-wide jumps a year")
+    jump_mean: Finite = 0.0
+    jump_sd: NonNegative = 0.02
+    venue_noise: NonNegative = Field(
+        0.0, description="standard deviation of a venue's own log deviation from the coin's price"
+    )
+    venue_noise_persistence: Positive = Field(120.0, description="seconds in which it falls to 1/e")
+    file: str = Field("", description="bars to bootstrap from or to replay; `--prices` overrides it")
+    block: Positive = Field(3600.0, description="bootstrap: mean length of a block in seconds")
+    max_gap: Positive = Field(60.0, description="replay: the longest hole over which the last price is carried")
+    on_gap: Literal["error", "drop"] = Field("error", description="a longer hole is an error, or drops the series")
+    offset: NonNegative = Field(0.0, description="replay: seconds into the file at which time 0 lies")
+    shocks: tuple[ShockSpec, ...] = ()
+
+
+class ChainSpec(Spec):
+    """A chain: blocks, fees, finality, outages."""
+
+    name: Name
+    interval: Positive = Field(1.0, description="seconds between blocks")
+    gas_limit: Positive = Field(30e6, description="gas a block")
+    base_fee: NonNegative = Field(2e-9, description="USD per unit of gas at the start; moves with fullness (EIP-1559)")
+    base_fee_change: Fraction = Field(0.125, description="largest relative change a block; 0: constant")
+    finality: NonNegative = Field(10.0, description="seconds until a block is final")
+    expiry: Positive = Field(120.0, description="seconds after which a waiting transaction is dropped")
+    background_gas: Fraction = Field(0.3, description="share of a block taken by traffic outside the model, at calm")
+    background_response: NonNegative = Field(
+        0.0, description="how that share grows with realised over usual volatility less one"
+    )
+    outages: tuple[tuple[NonNegative, NonNegative], ...] = Field((), description="[from, to] in seconds: no blocks")
+
+
+class BridgeSpec(Spec):
+    """A lock-and-mint bridge between two chains, for one asset."""
+
+    name: Name
+    source: Name = Field(description="the chain on which the asset is native and is locked")
+    target: Name = Field(description="the chain on which the wrapped asset is minted")
+    asset: Name = "USDC"
+    delay: NonNegative = Field(60.0, description="seconds of relay after finality")
+    cap: Positive = Field(1e9, description="most that may be locked, USD")
+    flow_cap: Positive = Field(1e9, description="most that may cross in an hour either way, USD")
+    verifiers: Annotated[int, Field(ge=1)] = 5
+    threshold: Annotated[int, Field(ge=1)] = Field(3, description="attestations needed")
+    halts: tuple[tuple[NonNegative, NonNegative], ...] = Field(
+        (), description="[from, to]: nothing is accepted or released"
+    )
+
+    @model_validator(mode="after")
+    def _threshold(self) -> "BridgeSpec":
+        if self.threshold > self.verifiers:
+            raise ValueError(f"threshold {self.threshold} exceeds the {self.verifiers} verifiers")
+        return self
+
+
+class ImpactSpec(Spec):
+    """What net volume does to price: coefficient * |V / depth|^exponent, decaying as (1 + t/t0)^-gamma."""
+
+    enabled: bool = Field(True, description="false: trades move no price")
+    coefficient: NonNegative = Field(
+        0.01, description="relative move when net volume equals the depth (depth within 1 per cent: 0.01)"
+    )
+    exponent: Annotated[float, Field(gt=0, le=1)] = 0.5
+    t0: Positive = Field(0.5, description="seconds; no longer than the venue's block when the exponent is below 1")
+    gamma: Positive = 0.6
+    collar: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.5, description="orders are not filled further than this from the exogenous price"
+    )
+
+
+class DepthSpec(Spec):
+    """How the depth behind a market moves: D0 exp(-a * volatility ratio) with refill; makers add their own."""
+
+    volatility_response: NonNegative = Field(0.5, description="a, per unit of realised over usual volatility less one")
+    volatility_halflife: Positive = Field(300.0, description="seconds, of the realised volatility that makers watch")
+    refill: Positive = Field(60.0, description="seconds in which the gap to the wanted depth falls to 1/e")
+    consumed: Fraction = Field(0.5, description="part of a block's net volume that is taken out of the depth")
+
+
+class MarketSpec(Spec):
+    """One instrument on a venue."""
+
+    asset: Name
+    kind: Literal["spot", "perp"] = "spot"
+    depth: Positive = Field(description="USD within one per cent on one side, without the makers among the agents")
+    spread: NonNegative = Field(0.0002, description="relative width between bid and ask")
+
+
+class FundingSpec(Spec):
+    """Funding of a venue's perpetuals: F = P + clamp(I - P, +-band) per eight hours."""
+
+    interval: Positive = 3600.0
+    interest: Finite = Field(0.0001, description="per eight hours")
+    band: NonNegative = Field(0.0005, description="the clamp around the premium")
+    cap: Positive = Field(0.04, description="largest rate an hour")
+    notional: Positive = Field(20000.0, description="USD of the impact bid and ask that make the premium")
+
+
+class AmmSpec(Spec):
+    """A constant-product pool."""
+
+    fee: Fraction = 0.003
+
+
+class VenueSpec(Spec):
+    """Where trades happen: an order-driven venue on a chain or an exchange of its own, or an AMM."""
+
+    name: Name
+    kind: Literal["book", "amm"] = "book"
+    chain: str = Field("", description="the chain it lives on; empty: an exchange with its own matching engine")
+    interval: Positive = Field(1.0, description="seconds between matchings of an exchange of its own")
+    fee: NonNegative = Field(0.0, description="taker fee, fraction of notional")
+    series: str = Field("", description="venue name in a price file, if it differs from `name`")
+    markets: tuple[MarketSpec, ...]
+    impact: ImpactSpec = ImpactSpec()
+    depth: DepthSpec = DepthSpec()
+    funding: FundingSpec = FundingSpec()
+    amm: AmmSpec = AmmSpec()
+
+
+class OracleSpec(Spec):
+    """A price feed on a chain for each of some assets."""
+
+    name: Name
+    chain: Name
+    assets: tuple[Name, ...] = Field((), description="empty: every asset that its sources trade")
+    sources: tuple[Name, ...] = Field(
+        description="venues whose last spot price it reads (or perp where it has no spot)"
+    )
+    aggregation: Literal["median", "mean"] = "median"
+    sampling: Positive = Field(1.0, description="seconds between readings of the sources")
+    deviation: NonNegative = Field(0.005, description="relative move that triggers an update")
+    heartbeat: Positive = Field(3600.0, description="seconds after which it updates anyhow")
+    delay: NonNegative = Field(2.0, description="seconds from reading to the transaction's arrival at the chain")
+    jitter: NonNegative = Field(0.5, description="seconds; mean of an exponential addition to the delay")
+    gas: Positive = 80000.0
+    tip: NonNegative = Field(5e-9, description="USD per unit of gas it pays over the base fee")
+
+
+class MarkSpec(Spec):
+    """Mark = median(index + EMA(last - index), last, other venues' perpetuals)."""
+
+    ema: Positive = Field(150.0, description="seconds of the exponential mean of the basis")
+    index: tuple[Name, ...] = Field(
+        (), description="venues whose spot prices make the index, equal weights; empty: all books with a spot market"
+    )
+    peers: tuple[Name, ...] = Field(
+        (), description="other venues' perpetuals; empty: all others that trade it, else the index"
+    )
+
+
+class PerpSpec(Spec):
+    """Margin parameters of one perpetual on a protocol."""
+
+    asset: Name
+    imf: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="initial margin fraction")
+    mmf: Annotated[float, Field(gt=0, le=1)] = Field(0.03, description="maintenance margin fraction")
+    oi_lower: NonNegative = Field(0.0, description="open notional from which the initial fraction rises, USD")
+    oi_upper: NonNegative = Field(0.0, description="open notional at which it is one; 0: off")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "PerpSpec":
+        if self.mmf > self.imf:
+            raise ValueError(f"mmf {self.mmf} exceeds imf {self.imf}")
+        return self
+
+
+class CollateralSpec(Spec):
+    """A coin, on a chain, that a protocol takes as collateral."""
+
+    asset: Name
+    chain: str = Field("", description="where it is held; empty: the protocol's own chain")
+    haircut: Fraction = Field(0.0, description="value taken off: 0.1 counts 90 per cent")
+    bridge: str = Field(
+        "", description="the bridge that tells of it and carries it, for a chain that is not the protocol's"
+    )
+
+
+class AdlSpec(Spec):
+    """Auto-deleveraging: when, whom first, at which price."""
+
+    trigger: Literal["account_negative", "vault_negative", "fund_empty"] = "fund_empty"
+    rank: Literal["leverage_profit", "pro_rata", "size", "hedge_aware"] = "leverage_profit"
+    price: Literal["previous_mark", "bankruptcy"] = "bankruptcy"
+
+
+class LiquidationSpec(Spec):
+    """How a breach is served, and who pays what is missing."""
+
+    route: Literal["book", "keeper", "vault"] = Field(
+        "keeper", description="who closes first: the engine on the book, bidding keepers, or the backstop vault"
+    )
+    policy: Literal["partial", "whole"] = "partial"
+    target: NonNegative = Field(0.2, description="partial: free margin to restore, as a fraction of maintenance margin")
+    penalty: Fraction = Field(0.01, description="fraction of the closed notional that the account pays")
+    keeper_share: Fraction = Field(0.5, description="part of the penalty that goes to the keeper, the rest to the fund")
+    rounds: Annotated[int, Field(ge=1, le=50)] = Field(
+        8, description="most rounds a block in which liquidations move prices"
+    )
+    per_round: Annotated[int, Field(ge=1)] = Field(500, description="most executions a round")
+    gas: Positive = Field(300000.0, description="gas of one execution")
+    backstop_after: NonNegative = Field(
+        60.0, description="keeper route: seconds unserved after which the waterfall takes it"
+    )
+    backstop_below: Annotated[float, Field(le=1)] = Field(
+        0.0, description="margin equity over maintenance below which the backstop takes it at once"
+    )
+    waterfall: tuple[Literal["fund", "vault", "adl", "socialise"], ...] = ("fund", "vault", "adl", "socialise")
+    fund: NonNegative = Field(0.0, description="insurance fund at the start, USD")
+    vault: NonNegative = Field(0.0, description="backstop vault's capital at the start, USD")
+    vault_leverage: Positive = Field(3.0, description="most notional over equity that the vault carries")
+    adl: AdlSpec = AdlSpec()
+
+
+class ProtocolSpec(Spec):
+    """A derivatives protocol: its markets, what it takes as collateral, its rules."""
+
+    name: Name
+    chain: Name
+    venue: Name = Field(description="where its perpetuals trade")
+    oracle: Name = Field(description="whose feed values collateral, and breaches where breach_price says so")
+    engine: Literal["weighted"] = "weighted"
+    mode: Literal["cross", "isolated"] = Field("cross", description="how its ordinary accounts hold their positions")
+    breach_price: Literal["mark", "oracle", "index", "last"] = "mark"
+    settlement: Name = "USDC"
+    markets: tuple[PerpSpec, ...]
+    collateral: tuple[CollateralSpec, ...] = ()
+    staleness: Literal["full", "aged", "none"] = Field(
+        "aged",
+        description="remote collateral whose last message is old: counts nothing past the limit, less with age, or in full",
+    )
+    staleness_rate: NonNegative = Field(0.0005, description="aged: value lost per second beyond the grace")
+    staleness_grace: NonNegative = Field(60.0, description="seconds of age that cost nothing; full: the limit")
+    message_interval: Positive = Field(30.0, description="seconds between the messages that tell remote balances")
+    mark: MarkSpec = MarkSpec()
+    liquidation: LiquidationSpec = LiquidationSpec()
+    street_leverage: Positive = Field(
+        2.0, description="the street's notional over equity; it meets its calls from outside"
+    )
+
+
+class AgentSpec(Spec):
+    """Inhabitants of one kind: a shipped name, or `module:Class` for one's own."""
+
+    kind: str = Field(description="a shipped kind, or module:Class")
+    name: Name
+    count: Annotated[int, Field(ge=1, le=10000)] = Field(
+        1, description="strategic agents: how many; named name-1, name-2, ..."
+    )
+    cadence: Positive = Field(60.0, description="seconds between decisions")
+    params: dict[str, Any] = Field(default_factory=dict, description="the kind's own keys, checked by the kind")
