@@ -1,0 +1,3 @@
+from abm.prices.path import PricePath, build_prices
+
+__all__ = ["PricePath", "build_prices"]
