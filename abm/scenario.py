@@ -118,6 +118,10 @@ class Scenario(Spec):
                 known(f"{at}.markets.{j}.asset", market.asset, perps)
             for j, c in enumerate(p.collateral):
                 known(f"{at}.collateral.{j}.asset", c.asset, assets)
+                if c.asset == p.settlement and c.chain in ("", p.chain):
+                    raise ValueError(
+                        f"{at}.collateral.{j}: {c.asset} at home is the settlement asset itself; remove it"
+                    )
                 if c.chain and c.chain != p.chain:
                     known(f"{at}.collateral.{j}.chain", c.chain, chains)
                     known(f"{at}.collateral.{j}.bridge", c.bridge, bridges)

@@ -219,6 +219,10 @@ class VenueSpec(Spec):
     interval: Positive = Field(1.0, description="seconds between matchings of an exchange of its own")
     fee: NonNegative = Field(0.0, description="taker fee, fraction of notional")
     series: str = Field("", description="venue name in a price file, if it differs from `name`")
+    transfer_delay: NonNegative = Field(120.0, description="seconds that coins take to or from an exchange of its own")
+    suspended: tuple[tuple[NonNegative, NonNegative], ...] = Field(
+        (), description="[from, to]: the exchange takes and gives no coins"
+    )
     markets: tuple[MarketSpec, ...]
     impact: ImpactSpec = ImpactSpec()
     depth: DepthSpec = DepthSpec()
@@ -300,6 +304,8 @@ class LiquidationSpec(Spec):
     )
     policy: Literal["partial", "whole"] = "partial"
     target: NonNegative = Field(0.2, description="partial: free margin to restore, as a fraction of maintenance margin")
+    least: Fraction = Field(0.2, description="partial: least part of a position that an execution closes")
+    dust: NonNegative = Field(500.0, description="partial: positions below this notional are closed whole, USD")
     penalty: Fraction = Field(0.01, description="fraction of the closed notional that the account pays")
     keeper_share: Fraction = Field(0.5, description="part of the penalty that goes to the keeper, the rest to the fund")
     rounds: Annotated[int, Field(ge=1, le=50)] = Field(
@@ -338,7 +344,10 @@ class ProtocolSpec(Spec):
         description="remote collateral whose last message is old: counts nothing past the limit, less with age, or in full",
     )
     staleness_rate: NonNegative = Field(0.0005, description="aged: value lost per second beyond the grace")
-    staleness_grace: NonNegative = Field(60.0, description="seconds of age that cost nothing; full: the limit")
+    staleness_grace: NonNegative = Field(
+        60.0,
+        description="seconds of age beyond the usual (delay, finality, message interval) that cost nothing; full: the limit",
+    )
     message_interval: Positive = Field(30.0, description="seconds between the messages that tell remote balances")
     mark: MarkSpec = MarkSpec()
     liquidation: LiquidationSpec = LiquidationSpec()

@@ -68,7 +68,7 @@ def _c(name: str, dtype: pl.DataType, unit: str, meaning: str) -> Column:
 _TIME = _c("time", F, "s", "seconds from time 0 of the price path")
 _CHAIN = _c("chain", S, "", "name of the chain, or of the exchange's own engine")
 _BLOCK = _c("block", I, "", "height of the block")
-_ROUND = _c("round", I, "", "round within the block; 0 is the ordinary trading before liquidations")
+_ROUND = _c("round", I, "", "round within the block, in order of execution; a round moves a price once")
 _PROTOCOL = _c("protocol", S, "", "name of the protocol")
 _ACCOUNT = _c("account", I, "", "stable id of the sub-account")
 _MARKET = _c("market", S, "", "instrument, e.g. BTC-PERP; a plain coin name is its spot market")

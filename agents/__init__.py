@@ -1,0 +1,1 @@
+"""The inhabitants: one file per kind, and the crowd."""

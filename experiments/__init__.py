@@ -1,0 +1,1 @@
+"""The laboratory: designs, sweeps, reports, the command line."""

@@ -1,0 +1,233 @@
+"""From a running world to a record: samples, the tables that describe sources, the summary, the manifest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import TYPE_CHECKING, Any
+from typing import Protocol as Structural
+
+import numpy as np
+import polars as pl
+
+from abm.contagion.attribution import complete
+from abm.contagion.summary import cascade_summary
+from abm.events import Log
+from abm.ledger import MODES
+from abm.oracles.aggregation import terms as oracle_terms
+from abm.protocol.protocol import Protocol
+from abm.record import SCHEMA_VERSION, Record
+from abm.tables import TABLES
+from abm.world import World
+
+if TYPE_CHECKING:
+    from abm.model import CrossMarginModel
+
+__all__ = ["Inhabitant", "assemble", "sample_accounts", "sample_agents", "sample_markets", "sample_positions"]
+
+PACKAGES = ("crossfire-risk", "mesa", "numpy", "numba", "polars", "networkx", "scipy", "ray")
+
+
+class Inhabitant(Structural):
+    """What the world asks of an inhabitant when it looks: who it is, what it owns, what it has done."""
+
+    kind: str
+    name: str
+    owner: int
+    actions: int
+
+    def wealth(self) -> float:
+        """Wallets and equity, USD."""
+
+    def received(self) -> float:
+        """What came from outside since the opening, USD."""
+
+
+def sample_markets(world: World) -> None:
+    """A row of `markets` for each market of each protocol and each spot book."""
+    time, books = world.now, world.books
+    for protocol in world.protocols.values():
+        protocol.refresh(time)
+        at = protocol.books
+        n = len(at)
+        world.log.rows(
+            "markets", n, time=time, protocol=protocol.name, market=list(protocol.markets), venue=protocol.spec.venue,
+            last=books.last[at], mark=protocol.marks.mark.copy(), index=protocol.marks.index.copy(),
+            oracle=protocol.feed.price[protocol.market_feed], exogenous=books.exogenous[at], depth=books.depth[at],
+            open_interest=protocol.ledger.long_interest * protocol.marks.mark, funding=protocol.funding.copy(),
+        )  # fmt: skip
+    spot = np.array([i for i, b in enumerate(books.names) if b.kind != "perp"], dtype=np.int64)
+    last = books.last[spot]
+    world.log.rows(
+        "markets", len(spot), time=time, protocol="", market=[books.names[i].market for i in spot],
+        venue=[books.names[i].venue for i in spot], last=last, mark=last, index=last, oracle=last,
+        exogenous=books.exogenous[spot], depth=books.depth[spot], open_interest=0.0, funding=0.0,
+    )  # fmt: skip
+
+
+def sample_accounts(world: World, protocol: Protocol) -> None:
+    """A row of `accounts` for each sub-account, in order of id."""
+    ledger = protocol.ledger
+    rows = ledger.by_id(np.arange(len(ledger)))
+    view = protocol.engine.assess(ledger, protocol.terms, rows)
+    health = np.divide(view.margin_equity, view.mm, out=np.full(len(rows), np.nan), where=view.mm > 0)
+    world.log.rows(
+        "accounts", len(rows), time=world.now, protocol=protocol.name, account=ledger.id[rows],
+        owner=ledger.owner[rows], cohort=[world.cohorts[c] for c in ledger.cohort[rows]],
+        mode=[MODES[m] for m in ledger.mode[rows]], positions=(ledger.slot_market[rows] >= 0).sum(axis=1),
+        notional=view.notional, equity=view.equity, margin_equity=view.margin_equity, im=view.im, mm=view.mm,
+        free_margin=view.free_margin, health=pl.Series(health).fill_nan(None).to_list(),
+        deposited=ledger.deposited[rows],
+    )  # fmt: skip
+
+
+def sample_positions(world: World, protocol: Protocol) -> None:
+    """A row of `positions` for each open position, in order of account and market."""
+    ledger = protocol.ledger
+    row, slot = np.nonzero(ledger.slot_market >= 0)
+    market = ledger.slot_market[row, slot].astype(np.int64)
+    order = np.lexsort((market, ledger.id[row]))
+    row, slot, market = row[order], slot[order], market[order]
+    size, entry, price = ledger.slot_size[row, slot], ledger.slot_entry[row, slot], protocol.terms.price[market]
+    world.log.rows(
+        "positions", len(row), time=world.now, protocol=protocol.name, account=ledger.id[row],
+        market=[protocol.markets[m] for m in market], size=size, entry=entry, price=price,
+        profit=size * (price - entry),
+    )  # fmt: skip
+
+
+def sample_agents(world: World, inhabitants: list[Inhabitant]) -> None:
+    """A row of `agents` for each inhabitant, in order of name."""
+    for agent in sorted(inhabitants, key=lambda a: a.name):
+        wealth = agent.wealth()
+        opened = world.opening.setdefault(agent.name, wealth - agent.received())
+        world.log.row(
+            "agents", world.now, agent.owner, agent.kind, agent.name, wealth, wealth - opened - agent.received(),
+            agent.actions,
+        )  # fmt: skip
+
+
+def assemble(model: CrossMarginModel) -> Record:
+    """The record of a run that has ended, its cascade traced."""
+    world = model.world
+    _describe_books(world)
+    _describe_prices(world)
+    _describe_bridges(world)
+    tables = {name: world.log.frame(name) for name in TABLES}
+    tables["breaches"] = _with_deficits(tables["breaches"], world)
+    record = complete(Record(model.description, tables))
+    tables = record.tables
+    summary = _money_summary(world, tables) | cascade_summary(record) | {"audit_worst": max(model.audits.values())}
+    return Record(model.description, tables, summary, _manifest(model))
+
+
+def _describe_books(world: World) -> None:
+    books = world.books
+    for i, book in enumerate(books.names):
+        live = books.weights[i] > 0
+        world.log.row(
+            "books", i, book.venue, book.market, book.asset, book.kind, books.interval,
+            books.weights[i][live].tolist(), books.times[i][live].tolist(),
+        )  # fmt: skip
+
+
+def _describe_prices(world: World) -> None:
+    """`price_sources`: every source that an exposure names, as a sum over books."""
+    exposures = world.log.frame("exposures")
+    used = pl.concat(
+        [exposures.select("price", pl.col(c).alias("code")) for c in ("code_start", "code_end")]
+    ).unique().sort("price", "code")  # fmt: skip
+    for protocol in world.protocols.values():
+        prices = len(protocol.markets) + len(protocol.collaterals)
+        own = used.filter(pl.col("price").is_between(protocol.first_price, protocol.first_price + prices - 1))
+        for price, code in own.rows():
+            _describe_price(world.log, world, protocol, price, code)
+
+
+def _describe_price(log: Log, world: World, protocol: Protocol, price: int, code: int) -> None:
+    which = price - protocol.first_price
+    kind = protocol.spec.breach_price
+    if which < len(protocol.markets) and kind != "oracle":
+        name = {0: "fair", 1: "last", 2: "peers", 3: "index"}[code]
+        marks = protocol.marks
+        found = marks.index_terms(which) if code == 3 else marks.terms(which, code)
+        for book, weight, ema in found:
+            log.row("price_sources", price, protocol.name, protocol.markets[which], kind, code, name, book, weight, ema)
+        return
+    perp = which < len(protocol.markets)
+    asset = int((protocol.market_feed if perp else protocol.coin_feed)[which - (0 if perp else len(protocol.markets))])
+    name = protocol.markets[which] if perp else protocol.collaterals[which - len(protocol.markets)][0]
+    found_terms = oracle_terms(code, protocol.feed.sources[asset])
+    sources = "+".join(world.books.names[b].venue for b, _ in found_terms)
+    for book, weight in found_terms:
+        log.row("price_sources", price, protocol.name, name, "oracle", code, sources, int(book), float(weight), 0.0)
+
+
+def _describe_bridges(world: World) -> None:
+    number = 0
+    for name, bridge in world.bridges.items():
+        ends = {"target": bridge.spec.target, "source": bridge.spec.source}
+        for m in bridge.messages:
+            origin = bridge.spec.source if m.to == "target" else bridge.spec.target
+            world.log.row(
+                "bridges", number, name, m.kind, m.sent, m.delivered, origin, ends[m.to], bridge.spec.asset, m.amount
+            )  # fmt: skip
+            number += 1
+
+
+def _with_deficits(breaches: pl.DataFrame, world: World) -> pl.DataFrame:
+    deficit = np.zeros(len(breaches))
+    for protocol in world.protocols.values():
+        for breach, amount in sorted(protocol.deficits.items()):
+            if breach >= 0:
+                deficit[breach] += amount
+    return breaches.with_columns(pl.Series("deficit", deficit, dtype=pl.Float64))
+
+
+def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
+    """Plain figures of what was liquidated, lost and paid (docs/record.md)."""
+    liquidations, losses, breaches = tables["liquidations"], tables["losses"], tables["breaches"]
+    notional = (pl.col("quantity").abs() * pl.col("price")).sum()
+    by_route = dict(liquidations.group_by("route").agg(notional.alias("usd")).rows())
+    paid = dict(losses.filter(pl.col("amount") > 0).group_by("layer").agg(pl.col("amount").sum()).rows())
+    served = liquidations["breach"].n_unique()
+    return {
+        "breaches": len(breaches),
+        "accounts_breached": breaches["account"].n_unique(),
+        "unserved_breaches": len(breaches) - served,
+        "liquidations": len(liquidations),
+        "liquidated_notional": float(sum(by_route.values())),
+        **{f"{route}_notional": float(by_route.get(route, 0.0)) for route in ("book", "keeper", "vault", "adl")},
+        "penalties": float(liquidations["penalty"].sum()),
+        "deficit": float(breaches["deficit"].sum()),
+        **{f"{layer}_paid": float(paid.get(layer, 0.0)) for layer in ("fund", "vault", "adl", "socialise")},
+        "bad_debt": float(-sum(p.bad_debt for p in world.protocols.values())),
+        "open_interest_start": _open_interest(tables["markets"], first=True),
+        "open_interest_end": _open_interest(tables["markets"], first=False),
+        "voluntary_notional": float(sum(world.voluntary.values())),
+        "withdrawals_queued": float(tables["events"].filter(pl.col("kind") == "queued")["amount"].sum()),
+    }
+
+
+def _open_interest(markets: pl.DataFrame, *, first: bool) -> float:
+    when = markets["time"].min() if first else markets["time"].max()
+    return float(markets.filter(pl.col("time") == when)["open_interest"].sum())
+
+
+def _manifest(model: CrossMarginModel) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA_VERSION,
+        "scenario": model.description.name,
+        "seed": model.description.seed,
+        "versions": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "prices_file": str(model.prices_file) if model.prices_file else None,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,249 @@
+"""The ledger of one protocol: every sub-account's balances and positions, as columns.
+
+An account's *quote number* is c = cash - sum of size * (entry price - cumulative funding at entry), so its
+equity in the settlement asset is c + sum of size * (price - cumulative funding), whatever was paid meanwhile:
+a funding payment moves one number a market and touches no account.
+"""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = [
+    "CROSS",
+    "ISOLATED",
+    "MODES",
+    "NAMED",
+    "SYSTEM",
+    "Ledger",
+    "book_trades",
+    "book_trades_python",
+    "sizes_in",
+    "sizes_in_python",
+]
+
+CROSS: Final = 0
+ISOLATED: Final = 1
+NAMED: Final = 2
+SYSTEM: Final = 3
+MODES = ("cross", "isolated", "named", "system")
+"""How an account holds its positions; `system` accounts (street, vault) are the protocol's own and never breach."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Ledger:
+    """Columns over sub-accounts; a row is a place in them, an id is the account's identity.
+
+    Attributes
+    ----------
+    id, owner, holder : int64[n]
+        Identity, owner's id, owner's row in the treasury.
+    mode, cohort : int8[n], int16[n]
+        Index into `MODES`; index into the world's list of cohorts and agents.
+    slot_market, slot_size, slot_entry : int16[n, K], float64[n, K], float64[n, K]
+        Open positions: market (-1: free slot), signed size in coins, mean entry price in USD.
+    quote : float64[n]
+        The quote number, in the settlement asset.
+    coins : float64[n, H]
+        Other collateral, by the protocol's list of collateral, in coins.
+    changed : float64[n]
+        When its positions or collateral last changed by an action.
+    breach : int64[n]
+        Id of its open breach, -1 without.
+    since : float64[n]
+        When that breach began, seconds.
+    deposited : float64[n]
+        Net deposits at the value when they were made, USD.
+    long_interest, skew, gross : float64[M]
+        Sum of positive sizes, of all sizes, and of all absolute traded sizes, in coins.
+    """
+
+    def __init__(self, markets: int, collaterals: int, slots: int) -> None:
+        self.slots = slots
+        self.id: Ints = np.zeros(0, np.int64)
+        self.owner: Ints = np.zeros(0, np.int64)
+        self.holder: Ints = np.zeros(0, np.int64)
+        self.mode: NDArray[np.int8] = np.zeros(0, np.int8)
+        self.cohort: NDArray[np.int16] = np.zeros(0, np.int16)
+        self.slot_market: NDArray[np.int16] = np.zeros((0, slots), np.int16)
+        self.slot_size: Floats = np.zeros((0, slots))
+        self.slot_entry: Floats = np.zeros((0, slots))
+        self.quote: Floats = np.zeros(0)
+        self.coins: Floats = np.zeros((0, collaterals))
+        self.changed: Floats = np.zeros(0)
+        self.breach: Ints = np.zeros(0, np.int64)
+        self.since: Floats = np.zeros(0)
+        self.deposited: Floats = np.zeros(0)
+        self.long_interest: Floats = np.zeros(markets)
+        self.skew: Floats = np.zeros(markets)
+        self.gross: Floats = np.zeros(markets)
+        self._order: Ints = np.zeros(0, np.int64)
+        self._row: dict[int, int] = {}
+
+    _COLUMNS = (
+        "id", "owner", "holder", "mode", "cohort", "slot_market", "slot_size", "slot_entry",
+        "quote", "coins", "changed", "breach", "since", "deposited",
+    )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def add(
+        self, ids: Ints, owners: Ints, holders: Ints, *, mode: int | NDArray[np.int8], cohort: int, now: float
+    ) -> Ints:
+        """Open empty accounts; their rows.
+
+        Raises
+        ------
+        ValueError
+            An id is there already.
+        """
+        n, first = len(ids), len(self)
+        if len(np.intersect1d(ids, self.id)) or len(np.unique(ids)) < n:
+            raise ValueError("an account of that id exists already")
+        new = {
+            "id": np.asarray(ids, np.int64),
+            "owner": np.asarray(owners, np.int64),
+            "holder": np.asarray(holders, np.int64),
+            "mode": np.full(n, mode, np.int8),
+            "cohort": np.full(n, cohort, np.int16),
+            "slot_market": np.full((n, self.slots), -1, np.int16),
+            "slot_size": np.zeros((n, self.slots)),
+            "slot_entry": np.zeros((n, self.slots)),
+            "quote": np.zeros(n),
+            "coins": np.zeros((n, self.coins.shape[1])),
+            "changed": np.full(n, now),
+            "breach": np.full(n, -1, np.int64),
+            "since": np.full(n, np.nan),
+            "deposited": np.zeros(n),
+        }
+        for name in self._COLUMNS:
+            setattr(self, name, np.concatenate([getattr(self, name), new[name]]))
+        self._order = np.argsort(self.id, kind="stable")
+        self._row.clear()
+        return np.arange(first, first + n)
+
+    def rows(self, ids: Ints) -> Ints:
+        """Rows of accounts by id.
+
+        Raises
+        ------
+        KeyError
+            An id is not there.
+        """
+        at = np.searchsorted(self.id, ids, sorter=self._order)
+        rows = self._order[np.minimum(at, len(self) - 1)]
+        if len(rows) and not np.array_equal(self.id[rows], ids):
+            raise KeyError("no account of that id")
+        return rows
+
+    def row(self, account: int) -> int:
+        """Row of one account by id."""
+        row = self._row.get(account)
+        if row is None:
+            row = self._row[account] = int(self.rows(np.array([account], np.int64))[0])
+        return row
+
+    def by_id(self, rows: Ints) -> Ints:
+        """The rows in order of account id: the order in which anything is decided."""
+        return rows[np.argsort(self.id[rows], kind="stable")]
+
+    def permute(self, order: Ints) -> None:
+        """Another layout of the same accounts; nothing that a run leaves may depend on it."""
+        for name in self._COLUMNS:
+            setattr(self, name, np.ascontiguousarray(getattr(self, name)[order]))
+        self._order = np.argsort(self.id, kind="stable")
+        self._row.clear()
+
+    def size(self, rows: Ints, market: int) -> Floats:
+        """float64[rows]: signed size in one market, coins."""
+        return np.asarray(sizes_in(np.asarray(rows, np.int64), market, self.slot_market, self.slot_size))
+
+    def holders(self, market: int, sign: float) -> Ints:
+        """Rows with a position of that sign in a market, in order of account id."""
+        return self.by_id(
+            np.flatnonzero(sizes_in(np.arange(len(self)), market, self.slot_market, self.slot_size) * sign > 0)
+        )
+
+    def trade(self, rows: Ints, markets: Ints, sizes: Floats, prices: Floats, funding: Floats, now: float) -> None:
+        """Book trades one after the other: size and quote number move, opposite sides are separate entries.
+
+        Raises
+        ------
+        OverflowError
+            An account has no free slot left for a new market.
+        """
+        full = book_trades(
+            rows, markets, sizes, prices, funding, self.slot_market, self.slot_size, self.slot_entry,
+            self.quote, self.long_interest, self.skew, self.gross,
+        )  # fmt: skip
+        if full >= 0:
+            raise OverflowError(f"account {self.id[full]} holds {self.slots} positions already")
+        self.changed[rows] = now
+
+    def errors(self) -> Floats:
+        """float64[M]: sum of all signed sizes of a market as a fraction of all that was traded."""
+        live = self.slot_market >= 0
+        sums = np.bincount(
+            self.slot_market[live].astype(np.int64), weights=self.slot_size[live], minlength=len(self.skew)
+        )
+        return np.asarray(sums / np.maximum(self.gross, 1e-300))
+
+
+def sizes_in_python(rows: Ints, market: int, slot_market: NDArray[np.int16], slot_size: Floats) -> Floats:
+    """float64[rows]: signed size of each row in one market."""
+    sizes = np.zeros(len(rows))
+    for i in range(len(rows)):
+        for k in range(slot_market.shape[1]):
+            if slot_market[rows[i], k] == market:
+                sizes[i] = slot_size[rows[i], k]
+    return sizes
+
+
+sizes_in = njit(cache=True)(sizes_in_python)
+
+
+def book_trades_python(
+    rows: Ints, markets: Ints, sizes: Floats, prices: Floats, funding: Floats, slot_market: NDArray[np.int16],
+    slot_size: Floats, slot_entry: Floats, quote: Floats, long_interest: Floats, skew: Floats, gross: Floats,
+) -> int:  # fmt: skip
+    """Book trades in order; the row that had no free slot, or -1.
+
+    `rows, markets, sizes, prices` are one trade each; `funding` is the cumulative funding by market.
+    Entry price: the mean over what was added on the same side; a flip starts anew.
+    """
+    for i in range(len(rows)):
+        row, market, size = rows[i], markets[i], sizes[i]
+        if size == 0.0:
+            continue
+        slot = -1
+        for k in range(slot_market.shape[1]):
+            if slot_market[row, k] == market:
+                slot = k
+                break
+            if slot < 0 and slot_market[row, k] < 0:
+                slot = k
+        if slot < 0 or (slot_market[row, slot] >= 0 and slot_market[row, slot] != market):
+            return int(row)
+        old = slot_size[row, slot] if slot_market[row, slot] == market else 0.0
+        new = old + size
+        if abs(new) <= 1e-13 * max(abs(old), abs(size)):
+            new = 0.0
+        if old == 0.0 or old * new < 0.0:
+            slot_entry[row, slot] = prices[i]
+        elif abs(new) > abs(old):
+            slot_entry[row, slot] = (slot_entry[row, slot] * old + prices[i] * size) / new
+        slot_market[row, slot] = market if new != 0.0 else -1
+        slot_size[row, slot] = new
+        quote[row] -= size * (prices[i] - funding[market])
+        long_interest[market] += max(new, 0.0) - max(old, 0.0)
+        skew[market] += size
+        gross[market] += abs(size)
+    return -1
+
+
+book_trades = njit(cache=True)(book_trades_python)

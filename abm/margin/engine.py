@@ -1,0 +1,122 @@
+"""What every family of margin engines offers, and the numbers it is given.
+
+An engine values accounts of a `Ledger` under `Terms`; it keeps no state and knows no account by itself.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.ledger import Ledger
+
+__all__ = ["Assessment", "Engine", "Sensitivity", "Terms"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Terms:
+    """Prices and parameters at a moment; M markets, H collaterals.
+
+    Attributes
+    ----------
+    price : float64[M]
+        The price that decides a breach, USD.
+    funding : float64[M]
+        Cumulative funding paid by one coin long, USD.
+    imf, mmf : float64[M]
+        Effective initial and maintenance margin fractions.
+    coin_price : float64[H]
+        Price of each collateral, USD.
+    haircut, stale : float64[H]
+        Value taken off; factor for the age of what is known of it (1: fresh).
+    """
+
+    price: Floats
+    funding: Floats
+    imf: Floats
+    mmf: Floats
+    coin_price: Floats
+    haircut: Floats
+    stale: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """float64[rows] each, USD: equity at market, margin equity, initial and maintenance margin, notional."""
+
+    equity: Floats
+    margin_equity: Floats
+    im: Floats
+    mm: Floats
+    notional: Floats
+
+    @property
+    def free_margin(self) -> Floats:
+        """Margin equity less maintenance margin."""
+        return np.asarray(self.margin_equity - self.mm)
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """Change of free margin per unit of each price, at the positions held.
+
+    `price` float64[rows, K] by slot (0 in a free one), `coin` float64[rows, H].
+    """
+
+    price: Floats
+    coin: Floats
+
+
+class Engine(ABC):
+    """A family of margin rules."""
+
+    @abstractmethod
+    def free_margin(self, ledger: Ledger, terms: Terms) -> Floats:
+        """float64[n]: free margin of every account, USD; +inf for accounts that cannot breach."""
+
+    @abstractmethod
+    def assess(self, ledger: Ledger, terms: Terms, rows: Ints) -> Assessment:
+        """Equity and requirements of some accounts."""
+
+    @abstractmethod
+    def sensitivity(self, ledger: Ledger, terms: Terms, rows: Ints) -> Sensitivity:
+        """First-order sensitivities of free margin."""
+
+    @abstractmethod
+    def requirement(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
+        """float64[rows, K]: each position's part of the maintenance margin, USD."""
+
+    def bankruptcy_price(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
+        """float64[rows, K]: price of each position at which its share of equity is gone, others held still.
+
+        p - s E / q with s the position's share of maintenance margin; nan in a free slot.
+        """
+        part = self.requirement(ledger, terms, rows)
+        total = part.sum(axis=1, keepdims=True)
+        equity = self.assess(ledger, terms, rows).equity[:, None]
+        price = np.append(terms.price, np.nan)[ledger.slot_market[rows]]
+        size = np.where(ledger.slot_market[rows] >= 0, ledger.slot_size[rows], np.nan)
+        share = np.divide(part, total, out=np.zeros_like(part), where=total > 0)
+        return np.asarray(price - share * equity / size)
+
+    def quantity_to_restore(
+        self, ledger: Ledger, terms: Terms, rows: Ints, slots: Ints, target: float, penalty: float
+    ) -> Floats:
+        """float64[rows]: how much of one position to close so that free margin is `target` times maintenance.
+
+        Closing x at price p with penalty f gains x p (m - f) of free margin, and maintenance falls by x p m:
+        x = (target MM - F) / (p (m (1 + target) - f)), the whole where that is negative or more than there is.
+        """
+        view = self.assess(ledger, terms, rows)
+        size = np.abs(ledger.slot_size[rows, slots])
+        notional = size * terms.price[ledger.slot_market[rows, slots]]
+        part = self.requirement(ledger, terms, rows)[np.arange(len(rows)), slots]
+        gain = (part * (1.0 + target) - penalty * notional) / np.maximum(size, 1e-300)
+        need = target * view.mm - view.free_margin
+        with np.errstate(divide="ignore"):
+            wanted = np.where(gain > 0, need / np.where(gain > 0, gain, 1.0), np.inf)
+        return np.asarray(np.where(view.equity <= 0, size, np.clip(wanted, 0.0, size)))

@@ -1,0 +1,308 @@
+"""The clock: builds the world of a scenario, says what happens when, and leaves a record.  No rule of finance lives here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import mesa
+import numpy as np
+from mesa.time import Schedule
+
+from abm.assembly import Inhabitant, assemble, sample_accounts, sample_agents, sample_markets, sample_positions
+from abm.chains.bridge import End
+from abm.chains.chain import Chain, Inclusion, Transaction
+from abm.draws import Draws
+from abm.errors import AuditError
+from abm.oracles.feed import Feed, Update
+from abm.prices import PricePath, build_prices
+from abm.protocol.block import run_block
+from abm.protocol.protocol import Protocol
+from abm.protocol.waterfall import socialise, unwind_vault
+from abm.record import Record
+from abm.scenario import Scenario
+from abm.world import World, build_world
+
+__all__ = ["CrossMarginModel", "Progress", "Turn", "on_grid"]
+
+
+class Turn(IntEnum):
+    """Order of what happens at one time: prices, oracles' readings, blocks chain by chain, agents, the rest."""
+
+    PRICE = 0
+    ORACLE = 1
+    BLOCK_0 = 2
+    BLOCK_1 = 3
+    BLOCK_2 = 4
+    BLOCK_3 = 5
+    BLOCK_4 = 6
+    BLOCK_5 = 7
+    BLOCK_6 = 8
+    BLOCK_7 = 9
+    BLOCK_8 = 10
+    BLOCK_9 = 11
+    AGENT = 20
+    HOUSEKEEPING = 30
+    SAMPLE = 40
+
+
+MINUTE = 60.0
+VAULT_UNWIND = 0.02
+"""Part of its positions that a backstop vault trades away a minute: half within about 35 minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: simulated seconds done and in all, accounts at risk (health below 1.25), liquidations so far."""
+
+    done: float
+    duration: float
+    at_risk: int
+    liquidations: int
+
+
+def on_grid(start: float, interval: float) -> Schedule:
+    """A schedule that stays on start + k * interval, whatever the rounding of single steps."""
+    fired = 0
+
+    def step(model: mesa.Model) -> float:
+        nonlocal fired
+        fired += 1
+        return start + fired * interval - float(model.time)
+
+    return Schedule(interval=step, start=start)
+
+
+class CrossMarginModel(mesa.Model):  # type: ignore[misc]
+    """A world and its clock.
+
+    Parameters
+    ----------
+    scenario
+        The world's description.
+    path
+        Exogenous prices; made from the scenario when not given.
+    prices_file
+        Bars to replay or to bootstrap from, over the scenario's own.
+    """
+
+    def __init__(self, scenario: Scenario, *, path: PricePath | None = None, prices_file: Path | None = None) -> None:
+        super().__init__(rng=scenario.seed)
+        self._default_schedule.stop()  # mesa's own step, which nothing here uses
+        self.prices_file = prices_file
+        draws = Draws(scenario.seed)
+        self.world: World = build_world(scenario, path or build_prices(scenario, draws, prices_file), draws)
+        self.description = scenario
+        self.start = scenario.clock.start
+        self.end = scenario.clock.start + scenario.clock.duration
+        self.inhabitants: list[Inhabitant] = []
+        self.audits: dict[str, float] = {}
+        self._running = False
+
+    # running
+
+    def run(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """Run to the end; `progress` is called every simulated minute.
+
+        Raises
+        ------
+        AuditError
+            Money or positions do not add up.
+        RuntimeError
+            The model has run already.
+        """
+        if self._running:
+            raise RuntimeError("this model has run; build another")
+        self._running = True
+        self._open()
+        if progress is not None:
+            self._progress = progress
+            self._every(self.start + MINUTE, MINUTE, self._report, Turn.SAMPLE)
+        self.run_until(self.end)
+        self._close()
+
+    def record(self) -> Record:
+        """What the run leaves: tables, summary, manifest."""
+        return assemble(self)
+
+    def _every(self, start: float, interval: float, action: Callable[[], None], turn: Turn) -> None:
+        """Repeat an action, held by this model, on a grid."""
+        self.schedule_recurring(action, on_grid(start, interval), priority=turn)
+
+    def _open(self) -> None:
+        world, spec = self.world, self.description
+        for bridge in world.bridges.values():
+            world.crossing.back(bridge)
+        for protocol in world.protocols.values():
+            protocol.counterparty.street_call()
+            protocol.refresh(self.start)
+            protocol.snapshot(self.start)
+        self._sample_all()
+        self._audit()
+        tick = spec.clock.price_interval
+        self._held = [_Repeat(self, f) for f in self._repeats()]
+        self._every(self.start + tick, tick, self._tick, Turn.PRICE)
+        for repeat in self._held:
+            self._every(repeat.start, repeat.interval, repeat.fire, repeat.turn)
+        self._every(self.start + spec.record.markets, spec.record.markets, self._sample_markets, Turn.SAMPLE)
+        self._every(self.start + spec.record.agents, spec.record.agents, self._sample_agents, Turn.SAMPLE)
+        if spec.record.accounts > 0:
+            self._every(self.start + spec.record.accounts, spec.record.accounts, self._sample_accounts, Turn.SAMPLE)
+        if spec.audit.interval > 0:
+            self._every(self.start + spec.audit.interval, spec.audit.interval, self._audit, Turn.SAMPLE)
+
+    def _repeats(self) -> list[tuple[float, float, Callable[[], None], Turn]]:
+        """First time, interval, action and turn of everything in the world that recurs, but the price tick."""
+        world, start = self.world, self.start
+        found: list[tuple[float, float, Callable[[], None], Turn]] = []
+        for name, feed in world.feeds.items():
+            spec = next(o for o in self.description.oracles if o.name == name)
+            found.append((start + spec.sampling, spec.sampling, _call(self._read, feed), Turn.ORACLE))
+        for i, chain in enumerate(world.chains.values()):
+            found.append((start + chain.interval, chain.interval, _call(self._block, chain), Turn(Turn.BLOCK_0 + i)))
+        for protocol in world.protocols.values():
+            every = protocol.spec.message_interval
+            found.append((start, every, _call(self._tell, protocol), Turn.HOUSEKEEPING))
+            found.append((start + MINUTE, MINUTE, _call(self._minute, protocol), Turn.HOUSEKEEPING))
+        return found
+
+    def _close(self) -> None:
+        for protocol in self.world.protocols.values():
+            protocol.refresh(self.end)
+            socialise(protocol)
+        self._audit()
+        self._sample_all()
+
+    # what happens
+
+    def _tick(self) -> None:
+        """Prices move, funding is sampled and, when due, paid."""
+        world, now = self.world, float(self.time)
+        world.tape.enter("", 0, now)
+        world.books.tick(now, world.path.values[round(now / world.path.interval)])
+        for name, protocol in world.protocols.items():
+            protocol.marks.compute()
+            funding = world.funding[name]
+            funding.sample(protocol.marks.index)
+            due = now >= funding.due[0] - 1e-6
+            if due:
+                for market, rate in enumerate(funding.settle(now)):
+                    protocol.settle_funding(market, float(rate))
+                socialise(protocol)
+
+    def _read(self, feed: Feed) -> None:
+        """An oracle reads its sources and sends what has moved."""
+        world, now = self.world, float(self.time)
+        for update in feed.sample(now, world.books.last, world.tape.moves):
+            self._send_update(feed, update)
+
+    def _send_update(self, feed: Feed, update: Update) -> None:
+        world = self.world
+        spec = next(o for o in self.description.oracles if o.name == feed.name)
+        jitter = spec.jitter * float(world.draws.exponential("oracle", feed.name, update.sequence))
+
+        def publish(inclusion: Inclusion) -> None:
+            feed.publish(update, inclusion.time)
+
+        world.chains[spec.chain].submit(
+            Transaction(
+                f"oracle:{feed.name}", update.sequence, "oracle", update.seen + spec.delay + jitter, spec.tip,
+                spec.gas, publish, 1, lambda _: feed.dropped(update),
+            )
+        )  # fmt: skip
+
+    def _block(self, chain: Chain) -> None:
+        """A chain's block: its transactions in order, what bridges deliver there, then each protocol's own block."""
+        world, now = self.world, float(self.time)
+        height = chain.height
+        included = chain.produce(now, world.stress())
+        if chain.height == height:
+            return
+        world.tape.enter(chain.name, chain.height, now)
+        world.books.open_block(world.books.of_chain(chain.name), now)
+        here = [p for p in world.protocols.values() if p.chain == chain.name]
+        for protocol in here if included else ():
+            protocol.refresh(now)
+        for inclusion in included:
+            inclusion.transaction.run(inclusion)
+        for bridge in world.bridges.values():
+            if chain.name in (bridge.spec.source, bridge.spec.target):
+                world.crossing.deliver(bridge, now)
+        world.deliver_transfers()
+        for protocol in here:
+            run_block(protocol, world.episodes)
+        if self.description.audit.interval == 0:
+            self._audit()
+
+    def _tell(self, protocol: Protocol) -> None:
+        """Each remote chain tells home what lies there."""
+        now = float(self.time)
+        for h, bridge in enumerate(protocol.remote.bridge):
+            if bridge is not None:
+                known = float(np.sum(protocol.ledger.coins[:, h]))
+                home: End = "target" if bridge.spec.target == protocol.chain else "source"
+                bridge.send(known, now, kind="state", to=home, tag=h)
+
+    def _minute(self, protocol: Protocol) -> None:
+        """Once a minute: the street meets its margin, the vault trades down."""
+        self.world.tape.enter(protocol.chain, self.world.chains[protocol.chain].height, float(self.time))
+        protocol.counterparty.street_call()
+        unwind_vault(protocol, VAULT_UNWIND)
+
+    # looking
+
+    def _audit(self) -> None:
+        for what, error in self.world.audit().items():
+            self.audits[what] = max(self.audits.get(what, 0.0), abs(error))
+            if not abs(error) <= self.description.audit.tolerance:
+                place = f"time {float(self.time)} s, chain '{self.world.tape.chain}', block {self.world.tape.block}"
+                last = self.world.log.frame("events").tail(1).rows()
+                raise AuditError(f"{what} is off by {error:.3g} of the gross at {place}; last event {last}")
+
+    def _sample_markets(self) -> None:
+        sample_markets(self.world)
+
+    def _sample_agents(self) -> None:
+        sample_agents(self.world, self.inhabitants)
+
+    def _sample_accounts(self) -> None:
+        for protocol in self.world.protocols.values():
+            sample_accounts(self.world, protocol)
+
+    def _sample_all(self) -> None:
+        self._sample_markets()
+        self._sample_accounts()
+        for protocol in self.world.protocols.values():
+            sample_positions(self.world, protocol)
+        self._sample_agents()
+
+    def _report(self) -> None:
+        at_risk = 0
+        for protocol in self.world.protocols.values():
+            rows = np.flatnonzero(protocol.ordinary())
+            view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
+            at_risk += int(np.sum((view.mm > 0) & (view.margin_equity < 1.25 * view.mm)))
+        self._progress(
+            Progress(
+                float(self.time) - self.start, self.end - self.start, at_risk, self.world.log.counts["liquidations"]
+            )
+        )
+
+
+def _call(action: Callable[[Any], None], argument: Any) -> Callable[[], None]:
+    def call() -> None:
+        action(argument)
+
+    return call
+
+
+class _Repeat:
+    """A recurring action with its argument; mesa keeps weak references only, so the model holds these."""
+
+    def __init__(self, model: CrossMarginModel, what: tuple[float, float, Callable[[], None], Turn]) -> None:
+        self.start, self.interval, self._action, self.turn = what
+
+    def fire(self) -> None:
+        """Do it."""
+        self._action()

@@ -1,0 +1,124 @@
+"""Auto-deleveraging: winners are closed against an account that nobody else takes.
+
+Rank `leverage_profit` is |notional| / value * max(profit, 0) / entry notional, the form recovered from the running
+engine of Hyperliquid (design, section 7); `hedge_aware` multiplies it by the unhedged part |net| / gross of the
+account's notional; `size` takes the largest first; `pro_rata` takes the same fraction of everybody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.ledger import SYSTEM
+
+if TYPE_CHECKING:
+    from abm.protocol.protocol import Protocol
+
+__all__ = ["deleverage", "scores", "triggered"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def triggered(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
+    """bool[rows]: whether the protocol's rule allows auto-deleveraging against each account now."""
+    equity = protocol.engine.assess(protocol.ledger, protocol.terms, np.append(rows, protocol.vault)).equity
+    trigger = protocol.spec.liquidation.adl.trigger
+    if trigger == "account_negative":
+        return np.asarray(equity[:-1] < 0.0)
+    if trigger == "vault_negative":
+        return np.full(len(rows), equity[-1] < 0.0)
+    return np.asarray((equity[:-1] < 0.0) & (protocol.fund <= 0.0))
+
+
+def scores(protocol: Protocol, rows: Ints, market: int) -> Floats:
+    """float64[rows]: the rank of winners in a market, highest first."""
+    ledger, terms = protocol.ledger, protocol.terms
+    rank = protocol.spec.liquidation.adl.rank
+    size = ledger.size(rows, market)
+    if rank == "size":
+        return np.abs(size)
+    if rank == "pro_rata":
+        return np.zeros(len(rows))
+    held = ledger.slot_market[rows] == market
+    entry = np.sum(np.where(held, ledger.slot_entry[rows], 0.0), axis=1)
+    price = float(terms.price[market])
+    view = protocol.engine.assess(ledger, terms, rows)
+    profit = np.maximum(size * (price - entry), 0.0)
+    value = np.maximum(view.equity, 1e-9)
+    score = np.abs(size) * price / value * profit / np.maximum(np.abs(size) * entry, 1e-9)
+    if rank == "hedge_aware":
+        at = np.append(terms.price, 0.0)[ledger.slot_market[rows]]
+        net = np.abs(np.sum(ledger.slot_size[rows] * at, axis=1))
+        score = score * net / np.maximum(view.notional, 1e-9)
+    return np.asarray(score)
+
+
+def deleverage(protocol: Protocol, row: int, slot: int) -> float:
+    """Close one position of an account against winners; the quantity closed, coins.
+
+    What no winner takes stays open.
+    """
+    ledger, tape = protocol.ledger, protocol.tape
+    market = int(ledger.slot_market[row, slot])
+    size = float(ledger.slot_size[row, slot])
+    price = _price(protocol, row, slot)
+    winners = ledger.holders(market, -size)
+    winners = winners[(ledger.mode[winners] != SYSTEM) & (ledger.breach[winners] < 0)]
+    winners = winners[protocol.engine.assess(ledger, protocol.terms, winners).equity > 0.0]
+    if not len(winners):
+        return 0.0
+    taken = _allocate(protocol, winners, market, abs(size))
+    winners, taken = winners[taken > 0.0], taken[taken > 0.0]
+    closed = float(np.sum(taken))
+    sign = np.sign(size)
+    everyone = np.append(winners, row)
+    sizes = np.append(sign * taken, -sign * closed)
+    n = len(everyone)
+    ledger.trade(everyone, np.full(n, market), sizes, np.full(n, price), protocol.funding, tape.time)
+    _log(protocol, row, market, winners, sign * taken, price)
+    return closed
+
+
+def _price(protocol: Protocol, row: int, slot: int) -> float:
+    """The price that the rule states: bankruptcy price of the position, or the mark of the block before."""
+    market = int(protocol.ledger.slot_market[row, slot])
+    if protocol.spec.liquidation.adl.price == "previous_mark":
+        return protocol.previous_mark(market)
+    price = protocol.engine.bankruptcy_price(protocol.ledger, protocol.terms, np.array([row]))[0, slot]
+    return max(float(price), 0.0)
+
+
+def _allocate(protocol: Protocol, winners: Ints, market: int, quantity: float) -> Floats:
+    """How much of each winner's position is taken."""
+    held = np.abs(protocol.ledger.size(winners, market))
+    if protocol.spec.liquidation.adl.rank == "pro_rata":
+        return np.asarray(held * min(1.0, quantity / float(np.sum(held))))
+    score = scores(protocol, winners, market)
+    order = np.lexsort((protocol.ledger.id[winners], -score))
+    before = np.cumsum(held[order]) - held[order]
+    taken = np.empty(len(winners))
+    taken[order] = np.clip(quantity - before, 0.0, held[order])
+    return taken
+
+
+def _log(protocol: Protocol, row: int, market: int, winners: Ints, taken: Floats, price: float) -> None:
+    """The execution, and what each winner gave up against the price that decides breaches."""
+    ledger, tape = protocol.ledger, protocol.tape
+    name = protocol.markets[market]
+    number = tape.log.counts["liquidations"]
+    breach = int(ledger.breach[row])
+    closed = -float(np.sum(taken))
+    tape.log.row(
+        "liquidations", number, breach, *tape.place, tape.round, protocol.name, int(ledger.id[row]), name,
+        closed, price, 0.0, "", "adl", -1, 0.0,
+    )  # fmt: skip
+    given_up = taken * (price - float(protocol.terms.price[market]))
+    protocol.log_rows("adl", winners, name, protocol.assets[market], taken, number)
+    tape.log.rows(
+        "losses", len(winners), time=tape.time, protocol=protocol.name, breach=breach, layer="adl",
+        account=ledger.id[winners], amount=given_up,
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""One block of a protocol's life: news from remote, withdrawals, breaches, and liquidations in rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.protocol.breaches import Episodes, find_breached, heal, record_breaches
+from abm.protocol.liquidation import close_positions, sell_collateral, take_home, wanted, worst_first
+from abm.protocol.waterfall import cover, take_over
+
+if TYPE_CHECKING:
+    from abm.protocol.protocol import Protocol
+
+__all__ = ["keeper_liquidates", "run_block"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def run_block(protocol: Protocol, episodes: Episodes) -> None:
+    """What the protocol does in a block after the transactions.
+
+    In each round: find the breaches, record the new ones, serve those that the protocol serves itself, let prices
+    move; until nobody is left to serve or the rounds are used up.
+    """
+    now = protocol.tape.time
+    protocol.refresh(now)
+    protocol.snapshot(now)
+    protocol.credit_remote(now)
+    protocol.serve_queue()
+    for _ in range(protocol.spec.liquidation.rounds):
+        rows, free = find_breached(protocol)
+        heal(protocol, free)
+        if not len(rows):
+            break
+        record_breaches(protocol, rows, free, episodes)
+        if not _serve(protocol, worst_first(protocol, rows, free), free):
+            break
+        protocol.refresh(now)
+    else:
+        rows, free = find_breached(protocol)
+        heal(protocol, free)
+        record_breaches(protocol, rows, free, episodes)
+    protocol.liquidatable = worst_first(protocol, rows, free) if len(rows) else rows
+
+
+def _serve(protocol: Protocol, rows: Ints, free: Floats) -> bool:
+    """Serve breaches by the protocol itself, worst first; whether anything was done."""
+    ledger = protocol.ledger
+    rule = protocol.spec.liquidation
+    take_home(protocol)
+    holds = (ledger.slot_market[rows] >= 0).any(axis=1)
+    backs = (ledger.coins[rows] > 0.0).any(axis=1)
+    owes = ledger.quote[rows] < 0.0
+    stuck = holds & _for_backstop(protocol, rows)
+    done = False
+    for row in rows[~holds & ~backs & owes]:
+        cover(protocol, int(row))
+        done = True
+    taken = rows[stuck][: rule.per_round]
+    left = take_over(protocol, taken) if len(taken) else taken
+    done |= len(left) < len(taken)
+    mine = rows[holds & ~stuck] if rule.route == "book" else left
+    done |= _close(protocol, mine[: rule.per_round], "", "book")
+    if rule.route != "keeper":
+        done |= _sell(protocol, rows[~holds & backs & owes][: rule.per_round], "", "book")
+    return bool(done)
+
+
+def _for_backstop(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
+    """Accounts that the backstop takes: unserved for too long, too far below maintenance, or all by rule."""
+    rule = protocol.spec.liquidation
+    if rule.route == "vault":
+        return np.ones(len(rows), np.bool_)
+    view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
+    late = protocol.tape.time - protocol.ledger.since[rows] >= rule.backstop_after
+    deep = view.margin_equity < rule.backstop_below * view.mm
+    return np.asarray(late | deep)
+
+
+def _close(protocol: Protocol, rows: Ints, keeper: str, route: str) -> bool:
+    if not len(rows):
+        return False
+    slots, quantities = wanted(protocol, rows)
+    before = protocol.ledger.gross.sum()
+    close_positions(protocol, rows, slots, quantities, [keeper] * len(rows), route)
+    return bool(protocol.ledger.gross.sum() > before)
+
+
+def _sell(protocol: Protocol, rows: Ints, keeper: str, route: str) -> bool:
+    if not len(rows):
+        return False
+    owed = protocol.ledger.quote[rows].sum()
+    sell_collateral(protocol, rows, [keeper] * len(rows), route)
+    return bool(protocol.ledger.quote[rows].sum() > owed)
+
+
+def keeper_liquidates(protocol: Protocol, ids: Ints, keeper: str, holder: int) -> tuple[Ints, Floats]:
+    """A keeper's transaction: one execution for each account that is still in breach.
+
+    Returns the ids that were served and the reward of each, USD; what is no longer in breach is skipped.  The
+    reward is the keeper's share of the penalty, paid to `holder` as far as the protocol has cash here.
+    """
+    protocol.refresh(protocol.tape.time)
+    ledger = protocol.ledger
+    rows = ledger.rows(ids)
+    free = protocol.engine.free_margin(ledger, protocol.terms)
+    take_home(protocol)
+    rows = rows[(free[rows] < 0.0) & (ledger.breach[rows] >= 0)]
+    if not len(rows):
+        return ledger.id[rows], np.zeros(0)
+    holds = (ledger.slot_market[rows] >= 0).any(axis=1)
+    penalties = np.zeros(len(rows))
+    if holds.any():
+        slots, quantities = wanted(protocol, rows[holds])
+        penalties[holds] = close_positions(
+            protocol, rows[holds], slots, quantities, [keeper] * int(holds.sum()), "keeper"
+        )  # fmt: skip
+    backed = ~holds & (ledger.coins[rows] > 0.0).any(axis=1)
+    if backed.any():
+        penalties[backed] = sell_collateral(protocol, rows[backed], [keeper] * int(backed.sum()), "keeper")
+    rewards = penalties * protocol.spec.liquidation.keeper_share
+    protocol.reward(holder, float(np.sum(rewards)), keeper)
+    return ledger.id[rows], rewards

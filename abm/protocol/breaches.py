@@ -1,0 +1,157 @@
+"""Breaches: found, given an episode, and recorded with all that their causes can be traced by.
+
+A breach is the moment at which an account's free margin turns negative.  Its fall is split from `since` on:
+the later of the episode's start and the account's own last change (design of the attribution: docs/attribution.md).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.ledger import MODES
+
+if TYPE_CHECKING:
+    from abm.protocol.protocol import Protocol
+
+__all__ = ["Episodes", "find_breached", "heal", "record_breaches"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Episodes:
+    """Episodes of the whole world: one opens at its first shock and closes after a quiet time.
+
+    The first shock is a scripted one that is under way, or else the first breach after a quiet time.  As a breach
+    needs a beginning to be split from, the episode then reaches back to the scripted shock's start, or by one quiet
+    time, but not into the episode before it, nor before the opening of the world.
+    """
+
+    def __init__(self, quiet: float, opened: float, shocks: list[float]) -> None:
+        self.quiet = quiet
+        self.number = -1
+        self.start = opened
+        self._last = -np.inf
+        self._opened = opened
+        self._shocks = sorted(shocks)
+
+    def at(self, now: float) -> int:
+        """The episode of a breach that happens now."""
+        if now - self._last > self.quiet:
+            floor = max(self._opened, self._last)
+            recent = [s for s in self._shocks if floor <= s <= now and now - s <= 6.0 * self.quiet]
+            self.start = recent[-1] if recent else max(floor, now - self.quiet)
+            self.number += 1
+        self._last = now
+        return self.number
+
+
+def find_breached(protocol: Protocol) -> tuple[Ints, Floats]:
+    """Rows with negative free margin in order of account id, and the free margin of every row."""
+    free = protocol.engine.free_margin(protocol.ledger, protocol.terms)
+    return protocol.ledger.by_id(np.flatnonzero(free < 0.0)), free
+
+
+def heal(protocol: Protocol, free: Floats) -> None:
+    """Close the breaches of accounts that acted, or were acted on, and have free margin again."""
+    ledger = protocol.ledger
+    open_ = np.flatnonzero(ledger.breach >= 0)
+    healed = open_[(free[open_] >= 0.0) & (ledger.changed[open_] >= ledger.since[open_])]
+    ledger.breach[healed] = -1
+    ledger.since[healed] = np.nan
+
+
+def record_breaches(protocol: Protocol, rows: Ints, free: Floats, episodes: Episodes) -> Ints:
+    """Open a breach for those of the rows (in order of id) that have none; the rows that were new."""
+    ledger = protocol.ledger
+    new = rows[ledger.breach[rows] < 0]
+    if not len(new):
+        return new
+    tape, terms = protocol.tape, protocol.terms
+    now = tape.time
+    episode = episodes.at(now)
+    since = np.maximum(episodes.start, ledger.changed[new])
+    start = _starts(protocol, new, since)
+    split = _split(protocol, new, start)
+    view = protocol.engine.assess(ledger, terms, new)
+    first = tape.log.counts["breaches"]
+    ids = np.arange(first, first + len(new))
+    time, chain, block = tape.place
+    tape.log.rows(
+        "breaches", len(new), breach=ids, time=time, chain=chain, block=block, round=tape.round,
+        protocol=protocol.name, account=ledger.id[new], cohort=[protocol.cohorts[c] for c in ledger.cohort[new]],
+        mode=[MODES[m] for m in ledger.mode[new]], episode=episode, since=protocol.history.time[start],
+        free_margin_start=free[new] + split["fall"], free_margin=free[new], equity=view.equity,
+        notional=view.notional, generation=0, deficit=0.0, moves_seen=tape.moves,
+        margin_fall=split["margin"], haircut_fall=split["haircut"], staleness_fall=split["staleness"],
+        funding_fall=split["funding"], own_fall=0.0,
+    )  # fmt: skip
+    _record_exposures(protocol, new, ids, start)
+    ledger.breach[new] = ids
+    ledger.since[new] = now
+    return new
+
+
+def _starts(protocol: Protocol, rows: Ints, since: Floats) -> Ints:
+    """Index in the history from which each account's fall is split.
+
+    An account that breaches in the block of its own last change is split from the block before it.
+    """
+    history = protocol.history
+    start = history.at(since)
+    same = start >= history.count - 1
+    return np.where(same, np.maximum(history.count - 2, 0), start)
+
+
+def _split(protocol: Protocol, rows: Ints, start: Ints) -> dict[str, Floats]:
+    """The fall of free margin since then at today's positions, and its parts that are not prices."""
+    ledger, terms, history = protocol.ledger, protocol.terms, protocol.history
+    m = history.markets
+    market, size = ledger.slot_market[rows].astype(np.int64), ledger.slot_size[rows]
+    live = market >= 0
+    at = np.where(live, market, 0)
+    old_price = history.price[start[:, None], at]
+    old_mmf = history.mmf[start[:, None], at]
+    long = np.where(live, size, 0.0)
+    price, mmf = terms.price[at], terms.mmf[at]
+    margin = np.sum(np.abs(long) * old_price * (mmf - old_mmf), axis=1)
+    funding = np.sum(long * (terms.funding[at] - history.funding[start[:, None], at]), axis=1)
+    moved = np.sum((long - np.abs(long) * mmf) * (old_price - price), axis=1)
+    coins = ledger.coins[rows]
+    old_coin, old_cut, old_stale = history.price[start, m:], history.haircut[start], history.stale[start]
+    haircut = np.sum(coins * old_coin * old_stale * (terms.haircut - old_cut), axis=1)
+    staleness = np.sum(coins * old_coin * (1.0 - terms.haircut) * (old_stale - terms.stale), axis=1)
+    moved += np.sum(coins * (1.0 - terms.haircut) * terms.stale * (old_coin - terms.coin_price), axis=1)
+    return {
+        "fall": np.asarray(moved + margin + funding + haircut + staleness),
+        "margin": np.asarray(margin),
+        "funding": np.asarray(funding),
+        "haircut": np.asarray(haircut),
+        "staleness": np.asarray(staleness),
+    }
+
+
+def _record_exposures(protocol: Protocol, rows: Ints, ids: Ints, start: Ints) -> None:
+    """One row for each price that a breach depends on: sensitivity, and the price at both ends with its source."""
+    ledger, history = protocol.ledger, protocol.history
+    sensitivity = protocol.engine.sensitivity(ledger, protocol.terms, rows)
+    market = ledger.slot_market[rows].astype(np.int64)
+    i, k = np.nonzero(market >= 0)
+    j, h = np.nonzero((ledger.coins[rows] != 0.0) & (protocol.coin_feed >= 0))
+    who = np.concatenate([i, j])
+    which = np.concatenate([market[i, k], history.markets + h])
+    value = np.concatenate([sensitivity.price[i, k], sensitivity.coin[j, h]])
+    order = np.lexsort((which, who))
+    who, which, value = who[order], which[order], value[order]
+    now = protocol.current_prices()
+    then = start[who]
+    protocol.tape.log.rows(
+        "exposures", len(who), breach=ids[who], price=protocol.first_price + which, sensitivity=value,
+        price_start=history.price[then, which], price_end=now.price[which],
+        code_start=history.code[then, which], code_end=now.code[which],
+        seen_start=history.seen[then, which], seen_end=now.seen[which],
+        moves_start=history.moves[then, which], moves_end=now.moves[which],
+    )  # fmt: skip

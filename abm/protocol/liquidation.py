@@ -1,0 +1,170 @@
+"""Serving a breach: which position, how much of it, at what price, and what the account pays for it.
+
+Executions of a round are closed together: a market's net volume moves its price once, and each execution has its
+share of that move in proportion to its signed volume.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from abm.protocol.protocol import Protocol
+
+__all__ = ["close_positions", "sell_collateral", "take_home", "wanted", "worst_first"]
+
+LEAST_FILL = 0.01
+"""Part of a liquidation order that the venue's price band must let through for it to be sent."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def worst_first(protocol: Protocol, rows: Ints, free: Floats) -> Ints:
+    """Rows by free margin over maintenance, the most negative first; ties by account id."""
+    view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
+    ratio = free[rows] / np.maximum(view.mm, 1e-9)
+    return rows[np.lexsort((protocol.ledger.id[rows], ratio))]
+
+
+def wanted(protocol: Protocol, rows: Ints) -> tuple[Ints, Floats]:
+    """For each account the position to close next, as a slot, and how much of it, in coins without sign.
+
+    The position with the largest maintenance requirement goes first; the policy `partial` closes what restores the
+    target, `whole` all of it.
+    """
+    rule = protocol.spec.liquidation
+    ledger, terms = protocol.ledger, protocol.terms
+    slots = np.argmax(protocol.engine.requirement(ledger, terms, rows), axis=1)
+    size = np.abs(ledger.slot_size[rows, slots])
+    if rule.policy == "whole":
+        return slots, size
+    quantity = protocol.engine.quantity_to_restore(ledger, terms, rows, slots, rule.target, rule.penalty)
+    quantity = np.maximum(quantity, rule.least * size)
+    small = size * terms.price[ledger.slot_market[rows, slots]] <= rule.dust
+    return slots, np.asarray(np.where(small, size, quantity))
+
+
+def close_positions(
+    protocol: Protocol, rows: Ints, slots: Ints, quantities: Floats, keepers: list[str], route: str
+) -> Floats:
+    """Close part of one position of each account on the book, in one round; penalties paid, USD.
+
+    `keepers` names who did each (an empty name: the protocol).  Accounts must differ from each other.
+    """
+    ledger, tape = protocol.ledger, protocol.tape
+    markets = ledger.slot_market[rows, slots].astype(np.int64)
+    sizes = -np.sign(ledger.slot_size[rows, slots]) * quantities
+    penalties = np.zeros(len(rows))
+    for market in range(len(protocol.markets)):
+        chosen = np.flatnonzero((markets == market) & (sizes != 0.0))
+        if not len(chosen):
+            continue
+        who = rows[chosen]
+        order = float(np.sum(sizes[chosen]))
+        if abs(tape.books.room(int(protocol.books[market]), order, tape.time)) < LEAST_FILL * abs(order):
+            continue
+        got, price, move = protocol.fill(who, market, sizes[chosen], "liquidation")
+        penalties[chosen] = _penalties(protocol, who, np.abs(got) * price)
+        net = float(np.sum(got))
+        share = got / net if move >= 0 else np.zeros(len(got))
+        first = tape.log.counts["liquidations"]
+        time, chain, block = tape.place
+        tape.log.rows(
+            "liquidations", len(who), liquidation=np.arange(first, first + len(who)), breach=ledger.breach[who],
+            time=time, chain=chain, block=block, round=tape.round, protocol=protocol.name, account=ledger.id[who],
+            market=protocol.markets[market], quantity=got, price=price, penalty=penalties[chosen],
+            keeper=[keepers[i] for i in chosen], route=route, move=move, share=share,
+        )  # fmt: skip
+    tape.round += 1
+    return penalties
+
+
+def _penalties(protocol: Protocol, rows: Ints, notional: Floats) -> Floats:
+    """Penalty of each, at most what equity it has; it goes to the insurance fund (keepers are paid out of that)."""
+    equity = protocol.engine.assess(protocol.ledger, protocol.terms, rows).equity
+    penalty = np.minimum(protocol.spec.liquidation.penalty * notional, np.maximum(equity, 0.0))
+    protocol.ledger.quote[rows] -= penalty
+    protocol.fund += float(np.sum(penalty))
+    protocol.log_rows("penalty", rows, "", protocol.spec.settlement, -penalty)
+    return np.asarray(penalty)
+
+
+def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: str) -> Floats:
+    """Sell coins of accounts that owe and have no positions, in one round; penalties paid, USD.
+
+    The coins go to the coin's spot market at its price after the impact; the account gets that less the penalty.
+    """
+    ledger, tape = protocol.ledger, protocol.tape
+    penalties = np.zeros(len(rows))
+    rate = protocol.spec.liquidation.penalty
+    for h, (asset, place) in enumerate(protocol.collaterals):
+        book = protocol.spot_books[h]
+        if book < 0:
+            continue
+        owed = np.maximum(-ledger.quote[rows], 0.0)
+        price = float(tape.books.last[book])
+        amounts = np.minimum(ledger.coins[rows, h], owed / (price * (1.0 - rate)))
+        chosen = np.flatnonzero(amounts > 0.0)
+        if not len(chosen):
+            continue
+        who, sold = rows[chosen], amounts[chosen]
+        order = -float(np.sum(sold))
+        if abs(tape.books.room(book, order, tape.time)) < LEAST_FILL * abs(order):
+            continue
+        done = tape.execute(book, order, "liquidation")
+        sold = sold * (done.fill.volume / order)
+        proceeds = sold * done.fill.price
+        penalty = np.minimum(rate * proceeds, np.maximum(ledger.quote[who] + proceeds, 0.0))
+        _swap(protocol, h, book, who, sold, proceeds, penalty)
+        penalties[chosen] += penalty
+        first = tape.log.counts["liquidations"]
+        time, chain, block = tape.place
+        tape.log.rows(
+            "liquidations", len(who), liquidation=np.arange(first, first + len(who)), breach=ledger.breach[who],
+            time=time, chain=chain, block=block, round=tape.round, protocol=protocol.name, account=ledger.id[who],
+            market=asset, quantity=-sold, price=done.fill.price, penalty=penalty,
+            keeper=[keepers[i] for i in chosen], route=route, move=done.move,
+            share=sold / np.sum(sold) if done.move >= 0 else 0.0,
+        )  # fmt: skip
+        protocol.log_rows("seized", who, asset, f"{asset}@{place}", -sold)
+    tape.round += 1
+    return penalties
+
+
+def _swap(protocol: Protocol, h: int, book: int, rows: Ints, sold: Floats, proceeds: Floats, penalty: Floats) -> None:
+    """Coins to the venue, its settlement coins to the protocol, the account's balances, the penalty to the fund."""
+    treasury, ledger = protocol.treasury, protocol.ledger
+    reserve = treasury.holder(f"venue:{protocol.tape.books.names[book].venue}")
+    treasury.move(protocol.holder, reserve, protocol.coin_tokens[h], float(np.sum(sold)))
+    treasury.move(reserve, protocol.holder, protocol.cash_token, float(np.sum(proceeds)))
+    ledger.coins[rows, h] = np.maximum(ledger.coins[rows, h] - sold, 0.0)
+    ledger.quote[rows] += proceeds - penalty
+    ledger.changed[rows] = protocol.tape.time
+    protocol.fund += float(np.sum(penalty))
+
+
+def take_home(protocol: Protocol) -> None:
+    """Settle debts in the settlement asset out of remote balances of the same asset.
+
+    The account is credited at once; the coins travel over the bridge and are cash when they arrive.
+    """
+    ledger = protocol.ledger
+    for h, (asset, _) in enumerate(protocol.collaterals):
+        bridge = protocol.remote.bridge[h]
+        if asset != protocol.spec.settlement or bridge is None:
+            continue
+        rows = ledger.by_id(np.flatnonzero((ledger.quote < 0.0) & (ledger.coins[:, h] > 0.0)))
+        if not len(rows):
+            continue
+        amounts = np.minimum(-ledger.quote[rows], ledger.coins[rows, h])
+        total = float(np.sum(amounts))
+        if not protocol.carry_home(bridge, h, total):
+            continue
+        ledger.coins[rows, h] -= amounts
+        ledger.quote[rows] += amounts
+        ledger.changed[rows] = protocol.tape.time
+        protocol.log_rows("settled", rows, "", asset, amounts)

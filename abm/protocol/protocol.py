@@ -1,0 +1,356 @@
+"""A derivatives protocol: deposits, withdrawals, trades with an initial-margin check, and one block of its life.
+
+How breaches are found and recorded is in `breaches`, how they are served in `liquidation`, who pays what is
+missing in `waterfall` and `adl`, what is known of collateral on other chains in `remote`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.chains.bridge import Bridge
+from abm.crossing import Crossing
+from abm.ledger import SYSTEM, Ledger
+from abm.margin.engine import Engine, Terms
+from abm.margin.weighted import initial_fraction
+from abm.oracles.feed import Feed
+from abm.protocol.counterparty import Counterparty
+from abm.protocol.history import History, Prices
+from abm.protocol.remote import Remote
+from abm.spec import ProtocolSpec
+from abm.tape import Cause, Tape
+from abm.treasury import Treasury
+from abm.venues.mark import Marks
+
+__all__ = ["Protocol"]
+
+FEED_CODES = {"last": 1, "index": 3}
+"""Source codes of the two feeds that have one source only (a mark has 0 fair, 1 last, 2 peers)."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Protocol:
+    """One protocol on one chain.
+
+    Attributes
+    ----------
+    ledger
+        Its accounts, as columns.
+    fund, fees, bad_debt
+        Insurance fund, fees earned, and losses that nobody has paid yet (not positive), USD.
+    liquidatable
+        Rows with negative free margin at the end of the last block, worst first by share of maintenance.
+    """
+
+    def __init__(
+        self,
+        spec: ProtocolSpec,
+        *,
+        tape: Tape,
+        treasury: Treasury,
+        engine: Engine,
+        marks: Marks,
+        feed: Feed,
+        books: Sequence[int],
+        spot_books: Sequence[int],
+        crossing: Crossing,
+        finality: Mapping[str, float],
+        cohorts: Sequence[str],
+        slots: int,
+        first_price: int,
+    ) -> None:
+        self.spec, self.name, self.chain = spec, spec.name, spec.chain
+        self.tape, self.treasury, self.engine, self.marks, self.feed = tape, treasury, engine, marks, feed
+        self.books = np.asarray(books, np.int64)
+        self.spot_books = tuple(spot_books)
+        self.cohorts = cohorts
+        self.first_price = first_price
+        self.markets = tuple(f"{m.asset}-PERP" for m in spec.markets)
+        self.assets = tuple(m.asset for m in spec.markets)
+        self.collaterals = tuple((c.asset, c.chain or spec.chain) for c in spec.collateral)
+        self.ledger = Ledger(len(self.markets), len(self.collaterals), slots)
+        self.holder = treasury.holder(f"protocol:{self.name}")
+        self.cash_token = treasury.token(spec.settlement, spec.chain)
+        self.coin_tokens = tuple(treasury.token(a, c) for a, c in self.collaterals)
+        self.crossing = crossing
+        self.remote = Remote(spec, crossing.bridges, finality)
+        self.counterparty = Counterparty(self)
+        self.funding: Floats = np.zeros(len(self.markets))
+        self.margin_scale: Floats = np.ones(len(self.markets))
+        self.haircut: Floats = np.array([c.haircut for c in spec.collateral], dtype=np.float64)
+        self.fund = self.fees = self.bad_debt = 0.0
+        self.deficits: dict[int, float] = {}
+        self.queue: list[tuple[int, float]] = []
+        self.liquidatable: Ints = np.zeros(0, np.int64)
+        self.street_id = self.vault_id = -1
+        self._imf = np.array([m.imf for m in spec.markets])
+        self._mmf = np.array([m.mmf for m in spec.markets])
+        self._oi = np.array([[m.oi_lower, m.oi_upper] for m in spec.markets]).reshape(-1, 2)
+        feeds = {a: i for i, a in enumerate(feed.assets)}
+        self.market_feed = np.array([feeds[a] for a in self.assets], np.int64)
+        self.coin_feed = np.array([feeds.get(a, -1) for a, _ in self.collaterals], np.int64)
+        self._previous_mark: Floats = marks.mark.copy()
+        self._this_mark: Floats = marks.mark.copy()
+        self.terms = self._terms(0.0)
+        self.history = History(len(self.markets), len(self.collaterals))
+
+    # prices and parameters
+
+    def refresh(self, now: float) -> None:
+        """Recompute mark and index, and the terms that follow."""
+        self.marks.compute()
+        self.terms = self._terms(now)
+
+    def _terms(self, now: float) -> Terms:
+        price = self.price(self.spec.breach_price)
+        imf = self._imf
+        if self._oi[:, 1].any():
+            imf = initial_fraction(self._imf, self.ledger.long_interest * price, self._oi[:, 0], self._oi[:, 1])
+        coin = np.ones(len(self.collaterals))
+        known = self.coin_feed >= 0
+        coin[known] = self.feed.price[self.coin_feed[known]]
+        mmf = self._mmf * self.margin_scale
+        return Terms(price, self.funding, np.maximum(imf, mmf), mmf, coin, self.haircut, self.remote.stale(now))
+
+    def price(self, kind: str) -> Floats:
+        """float64[M]: mark, index, oracle or last of its markets, USD."""
+        if kind == "mark":
+            return self.marks.mark.copy()
+        if kind == "index":
+            return self.marks.index.copy()
+        if kind == "oracle":
+            return np.asarray(self.feed.price[self.market_feed])
+        return np.asarray(self.tape.books.last[self.books])
+
+    def current_prices(self) -> Prices:
+        """The prices in force, markets then collaterals, each with the source it has now."""
+        kind, moves, markets = self.spec.breach_price, self.tape.moves, len(self.markets)
+        feed, at = self.feed, np.maximum(np.concatenate([self.market_feed, self.coin_feed]), 0)
+        code, seen, seen_moves = feed.code[at], feed.seen[at], feed.moves[at]
+        if kind != "oracle":
+            code[:markets] = self.marks.code if kind == "mark" else FEED_CODES[kind]
+            seen[:markets], seen_moves[:markets] = self.tape.time, moves
+        return Prices(np.concatenate([self.terms.price, self.terms.coin_price]), code, seen, seen_moves)
+
+    def snapshot(self, now: float) -> None:
+        """Remember this block's prices and parameters, with the source of each price."""
+        self._previous_mark, self._this_mark = self._this_mark, self.marks.mark.copy()
+        self.history.append(now, self.terms, self.current_prices())
+
+    # money
+
+    def deposit(self, rows: Ints, amounts: Floats, collateral: int = -1) -> None:
+        """Coins from the owners' wallets: settlement asset (-1), or a collateral by its position in the list.
+
+        Remote collateral counts once its message is final.
+        """
+        token = self.cash_token if collateral < 0 else self.coin_tokens[collateral]
+        self.treasury.collect(self.ledger.holder[rows], self.holder, token, amounts)
+        value = 1.0 if collateral < 0 else float(self.terms.coin_price[collateral])
+        np.add.at(self.ledger.deposited, rows, amounts * value)
+        if collateral < 0:
+            np.add.at(self.ledger.quote, rows, amounts)
+            self.ledger.changed[rows] = self.tape.time
+        elif self.remote.bridge[collateral] is None:
+            np.add.at(self.ledger.coins[:, collateral], rows, amounts)
+            self.ledger.changed[rows] = self.tape.time
+        else:
+            self.remote.announce(self.ledger.id[rows], amounts, collateral, self.tape.time)
+        asset = self.spec.settlement if collateral < 0 else self.collaterals[collateral][0]
+        self.log_rows("deposit", rows, "", asset, amounts)
+
+    def credit_remote(self, now: float) -> None:
+        """Count the remote deposits whose message has become final."""
+        for ids, amounts, collateral in self.remote.arrived(now):
+            rows = self.ledger.rows(ids)
+            np.add.at(self.ledger.coins[:, collateral], rows, amounts)
+            self.ledger.changed[rows] = now
+            self.log_rows("credit", rows, "", self.collaterals[collateral][0], amounts)
+
+    def withdrawable(self, row: int) -> float:
+        """What the initial margin leaves free in the settlement asset, USD."""
+        view = self.engine.assess(self.ledger, self.terms, np.array([row]))
+        return max(0.0, float(view.margin_equity[0] - view.im[0]))
+
+    def withdraw(self, row: int, amount: float) -> float:
+        """Settlement asset to the owner's wallet, as the initial margin and the cash here allow.
+
+        What the cash does not cover waits in the queue.  Returns what was paid now.
+        """
+        amount = min(amount, self.withdrawable(row))
+        if amount <= 0.0:
+            return 0.0
+        cash = float(self.treasury.balance[self.holder, self.cash_token])
+        paid = 0.0 if self.queue else min(amount, max(cash, 0.0))
+        if paid < amount:
+            self.queue.append((int(self.ledger.id[row]), amount - paid))
+            self.tape.event(
+                "queued", self.name, int(self.ledger.id[row]), "", self.spec.settlement, amount - paid
+            )  # fmt: skip
+        if paid > 0.0:
+            self._pay_out(row, paid)
+        return paid
+
+    def _pay_out(self, row: int, amount: float) -> None:
+        self.treasury.move(self.holder, int(self.ledger.holder[row]), self.cash_token, amount)
+        self.ledger.quote[row] -= amount
+        self.ledger.deposited[row] -= amount
+        self.ledger.changed[row] = self.tape.time
+        self.tape.event("withdraw", self.name, int(self.ledger.id[row]), "", self.spec.settlement, -amount)
+
+    def serve_queue(self) -> None:
+        """Pay waiting withdrawals in order, as cash and margins allow."""
+        while self.queue:
+            account, amount = self.queue[0]
+            row = self.ledger.row(account)
+            amount = min(amount, self.withdrawable(row))
+            cash = max(float(self.treasury.balance[self.holder, self.cash_token]), 0.0)
+            paid = min(amount, cash)
+            if paid > 0.0:
+                self._pay_out(row, paid)
+            if paid < amount:
+                self.queue[0] = (account, amount - paid)
+                return
+            self.queue.pop(0)
+
+    def carry_home(self, bridge: Bridge, collateral: int, amount: float) -> bool:
+        """Send settlement coins from a remote chain home; false where the bridge refuses."""
+        token = self.coin_tokens[collateral]
+        if float(self.treasury.balance[self.holder, token]) < amount:
+            return False
+
+        def arrived() -> None:
+            self.remote.in_transit -= amount
+
+        here = np.array([self.holder])
+        refused = self.crossing.send(
+            bridge, here, here, np.array([amount]), to_target=bridge.spec.target == self.chain, arrived=arrived
+        )  # fmt: skip
+        if not refused:
+            self.remote.in_transit += amount
+        return not refused
+
+    def reward(self, holder: int, amount: float, keeper: str) -> None:
+        """Pay a keeper out of the insurance fund, into which the penalty went, as far as there is cash here."""
+        paid = min(amount, self.fund, max(float(self.treasury.balance[self.holder, self.cash_token]), 0.0))
+        if paid > 0.0:
+            self.fund -= paid
+            self.treasury.move(self.holder, holder, self.cash_token, paid)
+            self.tape.event("reward", self.name, -1, keeper, self.spec.settlement, -paid)
+
+    def deficit(self, breach: int, amount: float) -> None:
+        """Note what was missing in the end on a breach's account."""
+        self.deficits[breach] = self.deficits.get(breach, 0.0) + amount
+
+    def previous_mark(self, market: int) -> float:
+        """Mark of the block before this one, USD."""
+        return float(self._previous_mark[market])
+
+    # trading
+
+    def admits(self, rows: Ints, markets: Ints, sizes: Floats) -> NDArray[np.bool_]:
+        """Which trades the initial margin allows: those that reduce, and those whose margin is there afterwards."""
+        ledger, terms = self.ledger, self.terms
+        held = ledger.slot_market[rows] == markets[:, None]
+        old = np.sum(np.where(held, ledger.slot_size[rows], 0.0), axis=1)
+        new = old + sizes
+        reduces = (np.abs(new) <= np.abs(old)) & (old * new >= 0)
+        view = self.engine.assess(ledger, terms, rows)
+        books = self.books[markets]
+        cost = np.abs(sizes) * (
+            np.abs(self.tape.books.last[books] - terms.price[markets])
+            + self.tape.books.last[books] * self.tape.books.spread[books]
+        )
+        more = (np.abs(new) - np.abs(old)) * terms.price[markets] * terms.imf[markets]
+        room = (held | (ledger.slot_market[rows] < 0)).any(axis=1)
+        single = (ledger.mode[rows] != 1) | (held | (ledger.slot_market[rows] < 0)).all(axis=1)
+        return np.asarray(reduces | (room & single & (view.margin_equity - cost >= view.im + more)))
+
+    def trade(self, rows: Ints, markets: Ints, sizes: Floats, *, cause: Cause = "trades") -> Floats:
+        """Trade at one price a market, as the initial margin allows; what each got, signed coins.
+
+        The orders of a market net against each other, the rest meets makers and the street.
+        """
+        ledger = self.ledger
+        filled = np.zeros(len(rows))
+        ok = self.admits(rows, markets, sizes)
+        order = np.lexsort((ledger.id[rows], markets))
+        for market in range(len(self.markets)):
+            chosen = order[ok[order] & (markets[order] == market)]
+            if len(chosen):
+                filled[chosen] = self.fill(rows[chosen], market, sizes[chosen], cause)[0]
+        self.tape.round += 1
+        return filled
+
+    def fill(self, rows: Ints, market: int, sizes: Floats, cause: Cause) -> tuple[Floats, float, int]:
+        """Trade accounts in one market against the book at one price: what each got, the price, the move's id.
+
+        Where the book does not take the whole net volume, the side that is too many is cut in proportion.
+        """
+        book = int(self.books[market])
+        net = float(np.sum(sizes))
+        done = self.tape.execute(book, net, cause)
+        got = sizes
+        if done.fill.volume != net:
+            side = np.sign(sizes) == np.sign(net)
+            opposite = float(np.sum(sizes[~side]))
+            got = np.where(side, sizes * ((done.fill.volume - opposite) / float(np.sum(sizes[side]))), sizes)
+        price = done.fill.price
+        self.counterparty.trade(rows, market, got, price)
+        fee = self.tape.books.fee[book] * np.abs(got) * price
+        if self.tape.books.fee[book] > 0.0:
+            self.ledger.quote[rows] -= fee
+            self.fees += float(np.sum(fee))
+        self.log_rows("trade", rows, self.markets[market], self.assets[market], got)
+        return got, price, done.move
+
+    def settle_funding(self, market: int, rate: float) -> None:
+        """Longs pay rate * index a coin (negative: shorts pay): one number moves, no account is touched."""
+        per_coin = rate * float(self.marks.index[market])
+        self.funding[market] += per_coin
+        self.terms.funding = self.funding
+        self.tape.event("funding", self.name, -1, self.markets[market], self.spec.settlement, per_coin)
+
+    # logs and audit
+
+    def log_rows(
+        self, kind: str, rows: Ints, market: str, asset: str, amounts: Floats, ref: int | NDArray[np.int64] = -1
+    ) -> None:
+        """Log one kind of booking of many accounts."""
+        time, chain, block = self.tape.place
+        self.tape.log.rows(
+            "events", len(rows), time=time, chain=chain, block=block, kind=kind, protocol=self.name,
+            account=self.ledger.id[rows], market=market, asset=asset, amount=amounts, ref=ref,
+        )  # fmt: skip
+
+    def errors(self) -> dict[str, float]:
+        """What does not add up, as a fraction of the gross: cash, each collateral, each market's positions."""
+        ledger = self.ledger
+        claims = float(np.sum(ledger.quote)) + self.fund + self.fees + self.bad_debt
+        cash = float(self.treasury.balance[self.holder, self.cash_token]) + self.remote.in_transit
+        gross = float(np.sum(np.abs(ledger.quote))) + abs(cash) + 1.0
+        found = {f"cash {self.spec.settlement}": (claims - cash) / gross}
+        for h, token in enumerate(self.coin_tokens):
+            claims = float(np.sum(ledger.coins[:, h])) + self.remote.pending(h)
+            held = float(self.treasury.balance[self.holder, token])
+            found[f"collateral {'@'.join(self.collaterals[h])}"] = (claims - held) / (abs(held) + abs(claims) + 1.0)
+        for m, error in enumerate(ledger.errors()):
+            found[f"positions {self.markets[m]}"] = float(error)
+        return found
+
+    @property
+    def street(self) -> int:
+        """Row of the street, the part of the market that is not modelled."""
+        return self.ledger.row(self.street_id)
+
+    @property
+    def vault(self) -> int:
+        """Row of the backstop vault."""
+        return self.ledger.row(self.vault_id)
+
+    def ordinary(self) -> NDArray[np.bool_]:
+        """Rows that are neither the street nor the vault."""
+        return np.asarray(self.ledger.mode != SYSTEM)

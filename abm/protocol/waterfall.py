@@ -1,0 +1,159 @@
+"""Who pays what is missing: insurance fund, backstop vault, auto-deleveraging, socialised loss, in the stated order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.ledger import SYSTEM
+from abm.protocol.adl import deleverage, triggered
+
+if TYPE_CHECKING:
+    from abm.protocol.protocol import Protocol
+
+__all__ = ["cover", "socialise", "take_over", "unwind_vault"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def cover(protocol: Protocol, row: int) -> None:
+    """Pay the debt of an account that has nothing left; what no layer covers is booked as bad debt."""
+    ledger = protocol.ledger
+    debt = -float(ledger.quote[row])
+    if debt <= 0.0:
+        return
+    left = debt
+    for layer in protocol.spec.liquidation.waterfall:
+        paid = _pay(protocol, layer, left)
+        if paid > 0.0:
+            left -= paid
+            log_loss(protocol, row, layer, paid)
+    if left > 0.0:
+        protocol.bad_debt -= left
+        log_loss(protocol, row, "bad_debt", left)
+    ledger.quote[row] = 0.0
+    ledger.changed[row] = protocol.tape.time
+    protocol.deficit(int(ledger.breach[row]), debt)
+
+
+def _pay(protocol: Protocol, layer: str, debt: float) -> float:
+    """What a layer pays of a debt in cash."""
+    if layer == "fund":
+        paid = min(protocol.fund, debt)
+        protocol.fund -= paid
+        return paid
+    if layer == "vault":
+        equity = float(protocol.engine.assess(protocol.ledger, protocol.terms, np.array([protocol.vault])).equity[0])
+        paid = min(max(equity, 0.0), debt)
+        protocol.ledger.quote[protocol.vault] -= paid
+        return paid
+    return 0.0
+
+
+def log_loss(protocol: Protocol, row: int, layer: str, amount: float) -> None:
+    """A row of `losses` and an event."""
+    ledger, tape = protocol.ledger, protocol.tape
+    breach, account = int(ledger.breach[row]), int(ledger.id[row])
+    tape.log.row("losses", tape.time, protocol.name, breach, layer, account, amount)
+    tape.event(f"loss_{layer}", protocol.name, account, "", protocol.spec.settlement, amount, breach)
+
+
+def take_over(protocol: Protocol, rows: Ints) -> Ints:
+    """Give accounts that nobody closes to the vault, or close them against winners; the rows that nobody took."""
+    ledger = protocol.ledger
+    left = list(rows)
+    for layer in protocol.spec.liquidation.waterfall:
+        if layer == "vault":
+            left = [row for row in left if not _vault_takes(protocol, int(row))]
+        elif layer == "adl":
+            allowed = triggered(protocol, np.array(left, dtype=np.int64))
+            left = [row for row, go in zip(left, allowed, strict=True) if not (go and _deleverage(protocol, int(row)))]
+    held = np.array(left, dtype=np.int64)
+    return np.asarray(held[(ledger.slot_market[held] >= 0).any(axis=1)])
+
+
+def _deleverage(protocol: Protocol, row: int) -> bool:
+    return sum(deleverage(protocol, row, slot) for slot in _slots(protocol, row)) > 0.0
+
+
+def _slots(protocol: Protocol, row: int) -> list[int]:
+    return [int(k) for k in np.flatnonzero(protocol.ledger.slot_market[row] >= 0)]
+
+
+def _vault_takes(protocol: Protocol, row: int) -> bool:
+    """All positions and the whole margin go to the vault at the price that decides breaches, if it can carry them.
+
+    Nothing is returned to the account (Hyperliquid's backstop; design, section 6).
+    """
+    ledger, terms, tape = protocol.ledger, protocol.terms, protocol.tape
+    vault = protocol.vault
+    view = protocol.engine.assess(ledger, terms, np.array([row, vault]))
+    if view.equity[1] <= 0.0:
+        return False
+    if view.notional[0] + view.notional[1] > protocol.spec.liquidation.vault_leverage * (
+        view.equity[1] + view.equity[0]
+    ):
+        return False
+    breach, account = int(ledger.breach[row]), int(ledger.id[row])
+    for slot in _slots(protocol, row):
+        market, size = int(ledger.slot_market[row, slot]), float(ledger.slot_size[row, slot])
+        price = float(terms.price[market])
+        ledger.trade(
+            np.array([row, vault]), np.array([market, market]), np.array([-size, size]), np.array([price, price]),
+            protocol.funding, tape.time,
+        )  # fmt: skip
+        number = tape.log.counts["liquidations"]
+        tape.log.row(
+            "liquidations", number, breach, *tape.place, tape.round, protocol.name, account,
+            protocol.markets[market], -size, price, 0.0, "", "vault", -1, 0.0,
+        )  # fmt: skip
+    left = float(protocol.engine.assess(ledger, terms, np.array([row])).equity[0])
+    ledger.quote[vault] += ledger.quote[row]
+    ledger.coins[vault] += ledger.coins[row]
+    ledger.quote[row] = 0.0
+    ledger.coins[row] = 0.0
+    ledger.changed[row] = tape.time
+    tape.event("vault_takeover", protocol.name, account, "", protocol.spec.settlement, -left, breach)
+    if left < 0.0:
+        tape.log.row("losses", tape.time, protocol.name, breach, "vault", account, -left)
+        protocol.deficit(breach, -left)
+    return True
+
+
+def unwind_vault(protocol: Protocol, part: float) -> None:
+    """The vault sells part of each of its positions on the book, an ordinary trade of its own."""
+    vault = protocol.vault
+    for slot in _slots(protocol, vault):
+        market = int(protocol.ledger.slot_market[vault, slot])
+        size = float(protocol.ledger.slot_size[vault, slot])
+        notional = abs(size) * float(protocol.terms.price[market])
+        amount = size if notional < 1000.0 else part * size
+        protocol.fill(np.array([vault]), market, np.array([-amount]), "trades")
+        protocol.tape.round += 1
+
+
+def socialise(protocol: Protocol) -> float:
+    """Charge the bad debt to all accounts in proportion to their positive equity; what was charged, USD."""
+    if protocol.bad_debt >= 0.0 or "socialise" not in protocol.spec.liquidation.waterfall:
+        return 0.0
+    ledger, tape = protocol.ledger, protocol.tape
+    rows = ledger.by_id(np.flatnonzero(ledger.mode != SYSTEM))
+    equity = np.maximum(protocol.engine.assess(ledger, protocol.terms, rows).equity, 0.0)
+    total = float(np.sum(equity))
+    charged = min(-protocol.bad_debt, total)
+    if charged <= 0.0:
+        return 0.0
+    payers = equity > 0.0
+    amounts = equity[payers] * (charged / total)
+    ledger.quote[rows[payers]] -= amounts
+    ledger.changed[rows[payers]] = tape.time
+    protocol.bad_debt += float(np.sum(amounts))
+    protocol.log_rows("socialised", rows[payers], "", protocol.spec.settlement, -amounts)
+    tape.log.rows(
+        "losses", len(amounts), time=tape.time, protocol=protocol.name, breach=-1, layer="socialise",
+        account=ledger.id[rows[payers]], amount=amounts,
+    )  # fmt: skip
+    return charged

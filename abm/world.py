@@ -1,0 +1,284 @@
+"""The world without inhabitants: prices, books, chains, bridges, oracles, protocols, and the money in it.
+
+`build_world` makes it from a scenario.  What inhabitants may do to it is here: send a transaction, trade spot,
+move coins.  When things happen is the model's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.chains.bridge import Bridge
+from abm.chains.chain import Chain, Inclusion, Transaction
+from abm.crossing import Crossing
+from abm.draws import Draws
+from abm.events import Log
+from abm.identity import owner_ids
+from abm.ledger import SYSTEM
+from abm.margin.weighted import Weighted
+from abm.oracles.feed import Feed
+from abm.prices import PricePath
+from abm.protocol.breaches import Episodes
+from abm.protocol.protocol import Protocol
+from abm.scenario import Scenario
+from abm.spec import OracleSpec, ProtocolSpec
+from abm.tape import Cause, Tape
+from abm.treasury import Treasury
+from abm.venues.books import Books, Fill
+from abm.venues.build import build_books
+from abm.venues.funding import Funding
+from abm.venues.mark import build_marks
+
+__all__ = ["World", "build_world"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LATENCY = 0.2
+"""Mean seconds of the jitter that is added to a transaction's own latency."""
+
+
+@dataclass
+class World:
+    """Everything that is acted on; see the modules of each part.
+
+    `spots` are the spot books of each asset, `opening` the wealth of each inhabitant at the start, `voluntary` the
+    notional that each cohort has deleveraged by its own will (USD).
+    """
+
+    scenario: Scenario
+    draws: Draws
+    path: PricePath
+    log: Log
+    books: Books
+    tape: Tape
+    treasury: Treasury
+    chains: dict[str, Chain]
+    bridges: dict[str, Bridge]
+    crossing: Crossing
+    feeds: dict[str, Feed]
+    protocols: dict[str, Protocol]
+    funding: dict[str, Funding]
+    episodes: Episodes
+    cohorts: list[str]
+    spots: dict[str, list[int]]
+    sequences: dict[str, int] = field(default_factory=dict)
+    _stress: tuple[float, float] = (-1.0, 0.0)
+    opening: dict[str, float] = field(default_factory=dict)
+    voluntary: dict[str, float] = field(default_factory=dict)
+    transfers: list[tuple[float, int, int, int, int, float]] = field(default_factory=list)
+
+    @property
+    def now(self) -> float:
+        """Seconds since time 0 of the price path."""
+        return self.tape.time
+
+    def cohort(self, name: str) -> int:
+        """Index of a cohort or agent in `cohorts`, added when it is new."""
+        if name not in self.cohorts:
+            self.cohorts.append(name)
+        return self.cohorts.index(name)
+
+    def price(self, asset: str) -> float:
+        """Mean of the last prices on the asset's spot books; 1 for an asset that trades nowhere (a stable coin)."""
+        books = self.spots.get(asset)
+        return float(np.mean(self.books.last[books])) if books else 1.0
+
+    def prices_by_token(self) -> Floats:
+        """float64[tokens]: USD per unit of each token."""
+        price = {asset: self.price(asset) for asset in {a for a, _ in self.treasury.tokens}}
+        return np.array([price[a] for a, _ in self.treasury.tokens])
+
+    def place(self, venue: str) -> str:
+        """Where coins that trade on a venue lie: its chain, or the exchange itself."""
+        for v in self.scenario.venues:
+            if v.name == venue:
+                return v.chain or v.name
+        raise KeyError(venue)
+
+    def stress(self) -> float:
+        """Realised over usual volatility less one, root mean square over books: what traffic outside the model
+        answers to.  Computed once a tick."""
+        if self._stress[0] != self.now:
+            usual = np.maximum(self.books.usual, 1e-12) ** 2
+            self._stress = (self.now, float(np.sqrt(np.mean(self.books.variance / usual))) - 1.0)
+        return self._stress[1]
+
+    # what inhabitants do
+
+    def submit(
+        self, sender: str, chain: str, kind: str, run: Callable[[Inclusion], None], *, gas: float = 150_000.0,
+        tip: float = 1e-9, units: int = 1, latency: float = 0.5,
+    ) -> None:  # fmt: skip
+        """Send a transaction (or a bundle of `units`) to a chain or an exchange's engine.
+
+        It arrives after the latency and a keyed jitter; it runs when a block includes it.
+        """
+        sequence = self.sequences.get(sender, 0)
+        self.sequences[sender] = sequence + 1
+        jitter = LATENCY * float(self.draws.exponential("latency", sender, sequence))
+        self.chains[chain].submit(
+            Transaction(sender, sequence, kind, self.now + latency + jitter, tip, gas, run, units, None)
+        )
+
+    def spot_trade(self, holder: int, book: int, volume: float, cause: Cause) -> Fill:
+        """Buy (sell: negative) coins on a spot book for the venue's settlement coins out of a wallet.
+
+        The volume is cut to what the wallet holds.
+        """
+        at = self.books.names[book]
+        place = self.place(at.venue)
+        coin, cash = self.treasury.token(at.asset, place), self.treasury.token(self.settlement, place)
+        wallet = self.treasury.balance[holder]
+        if volume > 0:
+            price = self.books.quote(book, volume, self.now)
+            volume = min(volume, max(float(wallet[cash]), 0.0) / (price * (1.0 + self.books.fee[book])))
+        else:
+            volume = -min(-volume, max(float(wallet[coin]), 0.0))
+        done = self.tape.execute(book, volume, cause).fill
+        self.tape.round += 1
+        if done.volume != 0.0:
+            reserve = self.reserve(at.venue)
+            fee = float(self.books.fee[book]) * abs(done.volume) * done.price
+            self.treasury.move(reserve, holder, coin, done.volume)
+            self.treasury.move(holder, reserve, cash, done.volume * done.price + fee)
+        return done
+
+    def reserve(self, venue: str) -> int:
+        """Row of a venue's own coins."""
+        return self.treasury.holder(f"venue:{venue}")
+
+    @property
+    def settlement(self) -> str:
+        """The coin that spot venues settle in: that of the first protocol."""
+        return self.scenario.protocols[0].settlement
+
+    def transfer(self, holder: int, asset: str, source: str, target: str, amount: float) -> float:
+        """Move a wallet's coins between an exchange and a chain; what was sent.
+
+        They arrive after the exchange's transfer delay; a suspended exchange sends and takes nothing.
+        """
+        amount = min(amount, max(float(self.treasury.balance[holder, self.treasury.token(asset, source)]), 0.0))
+        venue = next((v for v in self.scenario.venues if not v.chain and v.name in (source, target)), None)
+        if amount <= 0.0 or venue is None or any(a <= self.now < b for a, b in venue.suspended):
+            return 0.0
+        a, b = self.treasury.token(asset, source), self.treasury.token(asset, target)
+        self.treasury.move(holder, self.treasury.holder("transit"), a, amount)
+        self.transfers.append((self.now + venue.transfer_delay, holder, a, b, len(self.transfers), amount))
+        return amount
+
+    def deliver_transfers(self) -> None:
+        """Coins between exchanges and chains arrive."""
+        due = [t for t in self.transfers if t[0] <= self.now]
+        if due:
+            self.transfers = [t for t in self.transfers if t[0] > self.now]
+            for _, holder, source, target, _, amount in due:
+                self.treasury.inject(self.treasury.holder("transit"), source, -amount)
+                self.treasury.inject(holder, target, amount)
+
+    def audit(self) -> dict[str, float]:
+        """Everything that must add up, as a fraction of the gross; 0 is exact."""
+        found = {
+            f"token {asset}@{place}": float(e)
+            for (asset, place), e in zip(self.treasury.tokens, self.treasury.errors(), strict=True)
+        }
+        for name, bridge in self.bridges.items():
+            source, _ = self.crossing.tokens(bridge)
+            held = float(self.treasury.balance[self.crossing.vault(bridge), source])
+            found[f"bridge {name}"] = (held - bridge.locked) / (abs(held) + 1.0)
+        for name, protocol in self.protocols.items():
+            found |= {f"{name} {what}": e for what, e in protocol.errors().items()}
+        return found
+
+
+def build_world(scenario: Scenario, path: PricePath, draws: Draws) -> World:
+    """Make the world of a scenario at its opening, without inhabitants.
+
+    Raises
+    ------
+    ScenarioError
+        Pieces that do not fit together (a market without a spot book for its index, an oracle without a source, ...).
+    """
+    log = Log()
+    books = build_books(scenario, path.column, path.volatility)
+    start = scenario.clock.start
+    books.tick(start, path.values[round(start / path.interval)])
+    tape = Tape(log, books)
+    tape.enter("", 0, start)
+    treasury = Treasury(_tokens(scenario))
+    chains = {c.name: Chain(c) for c in scenario.chains}
+    chains |= {v.name: Chain.exchange(v.name, v.interval) for v in scenario.venues if not v.chain}
+    finality = {c.name: c.finality for c in scenario.chains}
+    bridges = {b.name: Bridge(b, finality[b.source], finality[b.target]) for b in scenario.bridges}
+    crossing = Crossing(tape, treasury, bridges)
+    feeds = {o.name: _feed(o, scenario, books) for o in scenario.oracles}
+    for feed in feeds.values():
+        feed.open(start, books.last)
+    shocks = [s.at for s in scenario.prices.shocks]
+    spots = {
+        a.name: [i for i, b in enumerate(books.names) if b.asset == a.name and b.kind == "spot"]
+        for a in scenario.assets
+    }
+    world = World(
+        scenario, draws, path, log, books, tape, treasury, chains, bridges, crossing, feeds, {}, {},
+        Episodes(scenario.quiet, start, shocks), [], {a: b for a, b in spots.items() if b},
+    )  # fmt: skip
+    first = 0
+    for spec in scenario.protocols:
+        protocol = _protocol(world, spec, finality, first)
+        first += len(protocol.markets) + len(protocol.collaterals)
+        world.protocols[spec.name] = protocol
+        venue = next(v for v in scenario.venues if v.name == spec.venue)
+        world.funding[spec.name] = Funding(books, protocol.books, [venue.funding] * len(protocol.markets))
+        _open_system(world, protocol)
+    return world
+
+
+def _tokens(scenario: Scenario) -> list[tuple[str, str]]:
+    """Every asset that can lie on each chain or exchange."""
+    places = [c.name for c in scenario.chains] + [v.name for v in scenario.venues if not v.chain]
+    return [(a.name, place) for place in places for a in scenario.assets]
+
+
+def _feed(spec: OracleSpec, scenario: Scenario, books: Books) -> Feed:
+    """A feed over the spot books of its sources, or their perpetuals where a source has no spot market."""
+    at = {(b.venue, b.asset, b.kind != "perp"): i for i, b in enumerate(books.names)}
+    assets = spec.assets or tuple(
+        a.name for a in scenario.assets if any((s, a.name, k) in at for s in spec.sources for k in (True, False))
+    )
+    sources = np.array([[at.get((s, a, True), at.get((s, a, False), -1)) for s in spec.sources] for a in assets])
+    return Feed(spec, assets, sources.astype(np.int64))
+
+
+def _protocol(world: World, spec: ProtocolSpec, finality: dict[str, float], first: int) -> Protocol:
+    books = world.books
+    marks = build_marks(world.scenario, spec, books)
+    marks.compute()
+    spot = [world.spots.get(c.asset, [-1])[0] for c in spec.collateral]
+    return Protocol(
+        spec, tape=world.tape, treasury=world.treasury, engine=Weighted(), marks=marks,
+        feed=world.feeds[spec.oracle], books=[books.find(spec.venue, f"{m.asset}-PERP") for m in spec.markets],
+        spot_books=spot, crossing=world.crossing, finality=finality, cohorts=world.cohorts,
+        slots=min(len(spec.markets), 8), first_price=first,
+    )  # fmt: skip
+
+
+def _open_system(world: World, protocol: Protocol) -> None:
+    """The street, the vault with its capital, and the insurance fund."""
+    rule = protocol.spec.liquidation
+    for name, capital in (("street", 0.0), ("vault", rule.vault)):
+        owner = owner_ids(f"{name}:{protocol.name}")
+        holder = world.treasury.add_owners(owner)
+        cohort = world.cohort(f"{name}:{protocol.name}")
+        row = protocol.ledger.add(owner + 1, owner, holder, mode=SYSTEM, cohort=cohort, now=world.now)
+        world.treasury.inject(int(holder[0]), protocol.cash_token, capital)
+        if capital > 0.0:
+            protocol.deposit(row, np.array([capital]))
+    protocol.street_id, protocol.vault_id = (
+        int(owner_ids(f"{name}:{protocol.name}")[0]) + 1 for name in ("street", "vault")
+    )
+    world.treasury.inject(protocol.holder, protocol.cash_token, rule.fund)
+    protocol.fund = rule.fund
+    protocol.remote.open(world.now)

@@ -1,0 +1,219 @@
+"""A user's file of accounts and positions, and the accounts of a run written in the same form (docs/accounts.md).
+
+One row is one position of one account; an account without positions has one row without a market.  Rows are counted
+from 1, a CSV's header left out.
+"""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from abm.errors import AccountsFileError, nearest
+from abm.ledger import MODES
+from abm.record import Record
+
+__all__ = ["COIN", "coin_columns", "read_accounts", "to_snapshot"]
+
+COIN = "coin:"
+"""What the name of a collateral column begins with: `coin:ASSET@CHAIN`."""
+
+NUMBERS = {"account": pl.Int64, "owner": pl.Int64, "cash": pl.Float64, "size": pl.Float64, "entry": pl.Float64}
+NUMBERS |= {"wallet": pl.Float64}
+WORDS = ("protocol", "mode", "market")
+COLUMNS = ("account", "protocol", "owner", "mode", "cash", "market", "size", "entry", "wallet")
+REQUIRED = ("account", "cash", "market", "size", "entry")
+TOLERANCE = 1e-9
+
+
+def read_accounts(path: Path) -> pl.DataFrame:
+    """The rows of the file in its order, checked, every optional column there.
+
+    Columns: account, protocol ("": none given), owner, mode, cash, market ("": no position), size, entry, wallet, and
+    the file's `coin:` columns.
+
+    Raises
+    ------
+    AccountsFileError
+        The file is missing or unreadable; a column is missing or misspelt; a value is no number, not finite, or out of
+        range; a position is there twice; an isolated account has two; an account's rows contradict each other; or the
+        sizes of a market do not sum to zero.
+    """
+    frame = _complete(_raw(path), path)
+    _check_values(frame, path)
+    _check_accounts(frame, path)
+    _check_sums(frame, path)
+    return frame
+
+
+def coin_columns(frame: pl.DataFrame) -> list[str]:
+    """Names of the collateral columns."""
+    return [name for name in frame.columns if name.startswith(COIN)]
+
+
+def to_snapshot(record: Record, time: Literal["start", "end"] = "end") -> pl.DataFrame:
+    """The accounts of a run at its start or end, in the form that `read_accounts` takes.
+
+    A record knows the equity of an account and not its coins, so collateral comes as cash of the same value.  System
+    accounts without positions (a vault, an empty street) are left out, as the next world has its own.
+
+    Raises
+    ------
+    ValueError
+        Another time than start or end.
+    """
+    if time not in ("start", "end"):
+        raise ValueError(f"a record holds positions at 'start' and 'end', not at '{time}'")
+    accounts, positions = _at(record["accounts"], time), _at(record["positions"], time)
+    of_account = ["protocol", "account"]
+    profit = positions.group_by(of_account, maintain_order=True).agg(pl.col("profit").sum())
+    return (
+        accounts.filter((pl.col("mode") != "system") | (pl.col("positions") > 0))
+        .join(profit, on=of_account, how="left", maintain_order="left")
+        .with_columns(cash=pl.col("equity") - pl.col("profit").fill_null(0.0), wallet=pl.lit(0.0))
+        .join(positions.drop("time", "profit"), on=of_account, how="left", maintain_order="left")
+        .with_columns(pl.col("market").str.strip_suffix("-PERP").fill_null(""), pl.col("size", "entry").fill_null(0.0))
+        .select(COLUMNS)
+    )
+
+
+def _at(table: pl.DataFrame, time: str) -> pl.DataFrame:
+    """Rows of the first or the last sample."""
+    return table.filter(pl.col("time") == (pl.col("time").min() if time == "start" else pl.col("time").max()))
+
+
+# reading
+
+
+def _raw(path: Path) -> pl.DataFrame:
+    """The file as it is; the cells of a CSV as text."""
+    readers = {".csv": lambda p: pl.read_csv(p, infer_schema=False), ".parquet": pl.read_parquet}
+    reader = readers.get(path.suffix.lower())
+    if not path.is_file():
+        raise AccountsFileError(str(path), "is a folder" if path.is_dir() else "no such file", "check the path")
+    if reader is None:
+        raise AccountsFileError(str(path), f"has the suffix '{path.suffix}'", "give a .parquet or .csv file")
+    try:
+        frame = reader(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = (str(error).splitlines() or ["unknown"])[0]
+        raise AccountsFileError(
+            str(path), f"cannot be read ({reason})", "give a whole .parquet or .csv file"
+        ) from error
+    if frame.is_empty():
+        raise AccountsFileError(str(path), "has no rows", "give a file with accounts")
+    return frame
+
+
+def _complete(raw: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """The columns by name and type, defaults filled in."""
+    coins = coin_columns(raw)
+    for name in raw.columns:
+        if name not in COLUMNS and name not in coins:
+            raise AccountsFileError(str(path), f"unknown column '{name}'", nearest(name, COLUMNS))
+        if name in coins and not re.fullmatch(r"[^@:]+@[^@:]+", name.removeprefix(COIN)):
+            raise AccountsFileError(str(path), f"column '{name}' names no coin", "write coin:ASSET@CHAIN")
+    for name in REQUIRED:
+        if name not in raw.columns:
+            raise AccountsFileError(str(path), f"no column '{name}'", f"needed are {', '.join(REQUIRED)}")
+    frame = raw.with_columns(
+        *(_words(raw, name) for name in WORDS),
+        *(_numbers(raw[name], NUMBERS.get(name, pl.Float64), path) for name in raw.columns if name not in WORDS),
+    )
+    without_market = pl.col("market") == ""
+    frame = frame.with_columns(
+        pl.col("mode").replace("", "cross"),
+        (pl.col("owner") if "owner" in raw.columns else pl.lit(None, pl.Int64))
+        .fill_null(pl.col("account"))
+        .alias("owner"),
+        (pl.col("wallet") if "wallet" in raw.columns else pl.lit(0.0)).fill_null(0.0).alias("wallet"),
+        *(pl.when(without_market).then(pl.col(c).fill_null(0.0)).otherwise(c).alias(c) for c in ("size", "entry")),
+        *(pl.col(c).fill_null(0.0) for c in coins),
+    )
+    return frame.select(*COLUMNS, *coins)
+
+
+def _words(raw: pl.DataFrame, name: str) -> pl.Series:
+    """A column of words, "" where there is none."""
+    if name not in raw.columns:
+        return pl.Series(name, [""] * len(raw), dtype=pl.String)
+    return raw[name].cast(pl.String).fill_null("").str.strip_chars()
+
+
+def _numbers(column: pl.Series, dtype: type[pl.DataType], path: Path) -> pl.Series:
+    """A column as numbers; an empty cell is null."""
+    whole = dtype == pl.Int64
+    if column.dtype == pl.String:
+        column = column.str.strip_chars().replace("", None)
+    cast = column.cast(dtype, strict=False)
+    bad = cast.is_null() & column.is_not_null()
+    if whole and column.dtype.is_float():
+        bad |= (cast.cast(pl.Float64) != column).fill_null(False)
+    _refuse(bad, path, column, "is no whole number below 2^63" if whole else "is no number", "write a number")
+    return cast
+
+
+def _refuse(bad: pl.Series, path: Path, column: pl.Series, what: str, remedy: str) -> None:
+    """Raise for the first row that is bad, naming column and value."""
+    if bad.any():
+        row = int(bad.arg_true()[0])
+        value = column[row]
+        raise AccountsFileError(
+            f"{path} row {row + 1}", f"{column.name} {'is missing' if value is None else f'{value} {what}'}", remedy
+        )
+
+
+# checking
+
+
+def _check_values(frame: pl.DataFrame, path: Path) -> None:
+    """What one row alone shows."""
+    floats = [name for name in frame.columns if frame[name].dtype == pl.Float64]
+    for name in ("account", "owner", *floats):
+        _refuse(frame[name].is_null(), path, frame[name], "", "fill it in")
+    for name in floats:
+        _refuse(~frame[name].is_finite(), path, frame[name], "is not finite", "replace it or remove the row")
+    for name in ("account", "owner"):
+        _refuse(frame[name] <= 0, path, frame[name], "is not positive", "number accounts and owners from 1")
+    for name in ("wallet", *coin_columns(frame)):
+        _refuse(frame[name] < 0.0, path, frame[name], "is negative", "debts belong into cash")
+    modes = frame["mode"]
+    unknown = ~modes.is_in(list(MODES))
+    if unknown.any():
+        _refuse(unknown, path, modes, "is no mode", nearest(modes.filter(unknown)[0], MODES))
+    traded = frame["market"] != ""
+    _refuse(
+        traded & (frame["entry"] <= 0.0), path, frame["entry"], "is not positive", "give the mean entry price in USD"
+    )
+    _refuse(~traded & (frame["size"] != 0.0), path, frame["size"], "is in no market", "name the market")
+
+
+def _check_accounts(frame: pl.DataFrame, path: Path) -> None:
+    """What the rows of an account show together."""
+    key = ["protocol", "account"]
+    names = frame["account"]
+    twice = frame.select(pl.struct(*key, "market").is_first_distinct().not_()).to_series()
+    if twice.any():
+        market = frame["market"].filter(twice)[0] or "no market"
+        _refuse(twice, path, names, f"has {market} twice", "add the two rows up into one")
+    for name in ("owner", "mode", "cash", "wallet", *coin_columns(frame)):
+        differs = frame.select(pl.col(name) != pl.col(name).first().over(key)).to_series()
+        _refuse(differs, path, names, f"has another {name} on an earlier row", f"give one {name} an account")
+    open_ = (pl.col("size") != 0.0).cast(pl.Int64)
+    second = frame.select((pl.col("mode") == "isolated") & (open_ == 1) & (open_.cum_sum().over(key) > 1)).to_series()
+    _refuse(second, path, names, "is isolated and has a second position", "give each its own account")
+
+
+def _check_sums(frame: pl.DataFrame, path: Path) -> None:
+    """Signed sizes of a market sum to zero."""
+    sums = frame.group_by("protocol", "market", maintain_order=True).agg(
+        total=pl.col("size").sum(), gross=pl.col("size").abs().sum()
+    )
+    for protocol, market, total, gross in sums.iter_rows():
+        if abs(total) > TOLERANCE * gross:
+            name = f"{protocol} {market}".strip()
+            raise AccountsFileError(
+                str(path), f"sizes of {name} sum to {total:.10g} coins, not to zero",
+                f"add the counterparties, e.g. one account of mode system with {-total:.10g}",
+            )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Who lives in a world: from the scenario's table of agents to the agents."""
+
+import importlib
+from typing import Any
+
+from abm.errors import ScenarioError, nearest
+from abm.model import CrossMarginModel
+from abm.spec import AgentSpec
+
+__all__ = ["KINDS", "agent_class", "populate"]
+
+KINDS: dict[str, str] = {
+    "arbitrageur": "agents.arbitrageur:Arbitrageur",
+    "carry": "agents.carry:CarryTrader",
+    "cohort": "agents.cohort:Cohort",
+    "governor": "agents.governor:Governor",
+    "hedger": "agents.hedger:Hedger",
+    "keeper": "agents.keeper:Keeper",
+    "late_topper": "agents.late_topper:LateTopper",
+    "manipulator": "agents.manipulator:Manipulator",
+    "market_maker": "agents.market_maker:MarketMaker",
+    "momentum": "agents.momentum:MomentumTrader",
+    "relayer": "agents.relayer:Relayer",
+    "snapshot": "agents.snapshot:Snapshot",
+    "trader": "agents.trader:LeveragedTrader",
+}
+"""Shipped kinds by their name in a scenario."""
+
+
+def agent_class(kind: str, where: str = "agents") -> Any:
+    """The class of a kind: a shipped name, or `module:Class` for a user's own.
+
+    Raises
+    ------
+    ScenarioError
+        Neither a shipped kind nor something that can be imported.
+    """
+    target = KINDS.get(kind, kind)
+    module, _, name = target.partition(":")
+    if not name:
+        raise ScenarioError(
+            f"{where}.kind", f"unknown kind '{kind}'", nearest(kind, KINDS) + " (or module:Class for your own)"
+        )
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ScenarioError(
+            f"{where}.kind", f"'{kind}' cannot be imported ({error})", "check module and class"
+        ) from error
+
+
+def populate(model: CrossMarginModel) -> CrossMarginModel:
+    """Add the scenario's inhabitants to a model that has not run; the same model.
+
+    Raises
+    ------
+    ScenarioError
+        An unknown kind, or keys that a kind does not take.
+    """
+    for spec in model.description.agents:
+        kind = agent_class(spec.kind, f"agents.{spec.name}")
+        for name in _names(spec):
+            kind(model, spec, name)
+    return model
+
+
+def _names(spec: AgentSpec) -> list[str]:
+    """An agent's own name, or name-1, name-2, ... where there are several."""
+    return [spec.name] if spec.count == 1 else [f"{spec.name}-{i + 1}" for i in range(spec.count)]

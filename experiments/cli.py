@@ -1,0 +1,112 @@
+"""The command line.  Commands are loaded when they are called, so that help is there at once."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "run": "run a scenario once",
+    "scenarios": "list the scenarios that are shipped",
+    "validate": "check a scenario file",
+    "schema": "print the JSON schema of a scenario, or the tables that a run leaves",
+    "sweep": "run a design of many runs on Ray",
+    "trace": "trace who caused whom in a run: tables and graph files",
+    "report": "write the HTML report of a run or of a sweep",
+    "new": "write a commented scenario to start from",
+    "diff": "say what differs between two runs",
+    "demo": "a crash, a sweep of it, its trace and its report, in under three minutes",
+}
+"""Commands in the order of help; each is `command` in the module of that name in `experiments.commands`."""
+
+
+class _Commands(click.Group):
+    """Commands by name, each in a module of its own that is imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"experiments.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "see crossfire --help"
+            raise click.UsageError(f"no such command '{args[0]}'; {hint}") from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value:
+        return
+    from experiments.versions import version_lines
+
+    click.echo("\n".join(version_lines()))
+    ctx.exit()
+
+
+@click.group(cls=_Commands, epilog="Example: crossfire run crash --seed 7 --out results/mine")
+@click.option(
+    "--version",
+    is_flag=True,
+    callback=_version,
+    expose_value=False,
+    is_eager=True,
+    help="Versions of code, schema and packages.",
+)
+def _crossfire() -> None:
+    """Crossfire: an agent-based model of systemic risk in cross-margin crypto derivatives."""
+
+
+def main() -> None:
+    """Run the command line; exit codes: 0 done, 1 the answer is no, 2 a user's mistake, 130 interrupted."""
+    sys.exit(_guarded(lambda: _crossfire(standalone_mode=False)))
+
+
+def _guarded(call: Callable[[], Any]) -> int:
+    """The exit code of a call; its mistakes as one line on standard error."""
+    try:
+        result = call()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; nothing half-written is left", err=True)
+        return 130
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        return _mistake(error)
+    return result if isinstance(result, int) else 0
+
+
+def _mistake(error: Exception) -> int:
+    """Exit code of a user's mistake (2) or of a failed audit (1); anything else is ours, and raised."""
+    from abm.errors import AuditError, UserError
+
+    if isinstance(error, UserError):
+        click.echo(f"error: {error}", err=True)
+        return 2
+    if isinstance(error, AuditError):
+        click.echo(f"audit failed: {error}", err=True)
+        return 1
+    raise error

@@ -1,0 +1,248 @@
+"""Sections on a sweep: what it asked, what the levers did, how outcomes lie, what failed."""
+
+import polars as pl
+
+from experiments.design import Design, Lever, label
+from experiments.figures.effects import effect_panels, quantile_strips, rank_bars
+from experiments.figures.units import compact, count, percent
+from experiments.report.blocks import (
+    Block,
+    Code,
+    Grid,
+    Section,
+    Words,
+    figure_block,
+    grid,
+    money,
+    name,
+    ratio,
+    share,
+    whole,
+)
+from experiments.report.origin import manifest_grid
+from experiments.report.outcomes import title, unit
+from experiments.report.view import SweepView
+
+__all__ = ["sweep_sections"]
+
+MOST_PANELS = 6
+"""Outcomes that are drawn; the table has all."""
+
+
+def sweep_sections(view: SweepView) -> list[Section]:
+    """All sections of a sweep, in order."""
+    titles = {o: title(o) for o in _varied(view)[:MOST_PANELS]}
+    sections = [_asked(view), _effects(view, titles), _outcomes(view, titles)]
+    if view.sensitivity is not None:
+        sections.append(_sensitivity(view, view.sensitivity, titles))
+    return [*sections, _failed(view), _origin(view)]
+
+
+def _varied(view: SweepView) -> list[str]:
+    """Outcomes that are not the same in every run, in the design's order, else with the strongest effects first."""
+    names = view.effects["outcome"].unique(maintain_order=True).to_list()
+    varied = [o for o in names if o in view.runs.columns and view.runs[o].drop_nulls().n_unique() > 1]
+    if view.design.outcomes:
+        return sorted(varied, key=list(view.design.outcomes).index)
+    preferred = ("liquidated_notional", "breaches", "deficit", "bad_debt", "adl_notional", "endogenous_share")
+    return sorted(varied, key=lambda o: (preferred.index(o) if o in preferred else len(preferred), o))
+
+
+def _asked(view: SweepView) -> Section:
+    design = view.design
+    worlds = ", ".join(design.scenarios or (design.scenario,)).replace("scenarios/", "").replace(".toml", "")
+    finished, failed = view.runs.height, len(view.failed)
+    seeds = count(len(design.seeds), "seed")
+    state = "all of them finished" if not failed else f"{finished:,} finished, {failed:,} failed"
+    points = {
+        "grid": "every combination of the levers' values",
+        "latin_hypercube": f"{design.samples} points of a latin hypercube over the levers",
+        "list": f"each of {count(len(design.cases), 'named case')}",
+    }[design.kind]
+    text = (
+        f"The sweep {design.name} ran {worlds} at {points}, "
+        f"each with the same {seeds}: {count(finished + failed, 'run')}, {state}."
+    )
+    asked = design.purpose[:1].upper() + design.purpose[1:]
+    blocks: list[Block] = [*([Words(asked)] if asked else []), Words(text), *(Words(w) for w in _answers(view))]
+    if design.levers:
+        blocks.append(_levers(design))
+    if design.cases:
+        blocks.append(_cases(design))
+    return Section("sweep", "The sweep", tuple(blocks))
+
+
+def _answers(view: SweepView) -> list[str]:
+    """One sentence for each level of each lever, on the first outcome that varied."""
+    varied = _varied(view)
+    if not varied:
+        return [
+            "No outcome differed between the runs." if view.runs.height else "No run finished, so there is no answer."
+        ]
+    outcome = varied[0]
+    if view.sensitivity is not None:
+        return _strongest(view.sensitivity, outcome)
+    rows = view.effects.filter(pl.col("outcome") == outcome, pl.col("pairs") > 0, pl.col("median").is_not_null())
+    return [_sentence(row, outcome, _baseline(view, row["lever"])) for row in rows.head(6).iter_rows(named=True)]
+
+
+def _strongest(found: pl.DataFrame, outcome: str) -> list[str]:
+    told = found.filter(pl.col("outcome") == outcome, pl.col("correlation").is_not_null())
+    ranked = told.sort([pl.col("correlation").abs(), "lever"], descending=[True, False]).head(3)
+    parts = [f"{lever} ({rho:+.2f})" for lever, rho in ranked.select("lever", "correlation").iter_rows()]
+    words = outcome.replace("_", " ")
+    return [f"Partial rank correlations with {words}, the strongest first: {', '.join(parts)}."] if parts else []
+
+
+def _baseline(view: SweepView, lever: str) -> str:
+    return str(view.effects.filter(pl.col("lever") == lever, pl.col("baseline"))["level"][0])
+
+
+def _sentence(row: dict[str, object], outcome: str, baseline: str) -> str:
+    def number(key: str) -> str:
+        value = row[key]
+        return compact(value if isinstance(value, float) else None)
+
+    between = (
+        f" (95 % interval {number('median_low')} to {number('median_high')})" if row["median_low"] is not None else ""
+    )
+    worth = "" if unit(outcome) == outcome else f" {unit(outcome)}"
+    positive, pairs = row["positive"], row["pairs"]
+    assert isinstance(positive, float)
+    assert isinstance(pairs, int)
+    return (
+        f"With {row['lever']} at {row['level']} instead of {baseline}, {outcome.replace('_', ' ')} changed by "
+        f"{number('median')}{worth}{between} in the median of {count(pairs, 'pair')} of runs that share a "
+        f"seed and all other levers; it rose in {percent(positive, 0)} of them."
+    )
+
+
+def _levers(design: Design) -> Grid:
+    rows = tuple((v.name, ", ".join(v.targets), _values(v), _at_rest(v)) for v in design.levers)
+    heads = ("lever", "key of the scenario", "values", "measured against")
+    return Grid(heads, (False,) * 4, rows, "Levers, in the units of the scenario's keys.")
+
+
+def _values(lever: Lever) -> str:
+    if lever.ranged:
+        return f"{lever.low:g} to {lever.high:g} ({lever.scale})"
+    return ", ".join(label(v) for v in lever.values)
+
+
+def _at_rest(lever: Lever) -> str:
+    if lever.ranged:
+        return "no level: a range"
+    return label(lever.values[0] if lever.baseline is None else lever.baseline)
+
+
+def _cases(design: Design) -> Grid:
+    rows = tuple((c.name, ", ".join(f"{k} = {label(v)}" for k, v in c.set.items()) or "as it is") for c in design.cases)
+    return Grid(
+        ("case", "what it sets"), (False, False), rows, "Cases; the first is what the others are measured against."
+    )
+
+
+def _effects(view: SweepView, titles: dict[str, str]) -> Section:
+    caption = (
+        "Median change of an outcome against the lever's baseline, over pairs of runs that share a seed and all other "
+        "levers; lines are 95 % bootstrap intervals over seeds. A line that crosses zero may be the luck of the seeds."
+    )
+    absent = "There are no pairs of runs that differ in one lever only, so there is no effect to draw."
+    picture = figure_block(
+        "effects", effect_panels(view.effects, titles), caption, label="Paired effects of the levers", absent=absent
+    )
+    rows = view.effects.filter(pl.col("pairs") > 0)
+    blocks: list[Block] = [picture]
+    if rows.height:
+        table = rows.with_columns(unit=pl.col("outcome").map_elements(unit, return_dtype=pl.String))
+        columns = (
+            name("outcome", "outcome"),
+            name("unit", "unit"),
+            name("lever", "lever"),
+            name("level", "level"),
+            whole("pairs", "pairs"),
+            money("median", "median change", ""),
+            money("median_low", "from (95 %)", ""),
+            money("median_high", "to (95 %)", ""),
+            share("positive", "pairs that rose"),
+            money("mean", "mean change", ""),
+        )
+        what = "Changes against the baseline, in the outcome's unit. Sizes have heavy tails: go by the median, not the mean."
+        blocks.append(grid(table, columns, what, most=120, order="in order of outcome"))
+    return Section("effects", "What the levers did", tuple(blocks))
+
+
+def _outcomes(view: SweepView, titles: dict[str, str]) -> Section:
+    caption = (
+        "Outcomes at each level: the bar is from the 10 % to the 90 % quantile over runs, the mark is the median, ticks "
+        "are single runs."
+    )
+    draw = quantile_strips(view.effects, view.runs, titles)
+    absent = "No outcome differed between the runs, so there is no distribution to draw."
+    picture = figure_block("outcomes", draw, caption, label="Quantiles of outcomes by level", absent=absent)
+    blocks: list[Block] = [picture]
+    if view.effects.height:
+        table = view.effects.with_columns(
+            unit=pl.col("outcome").map_elements(unit, return_dtype=pl.String),
+            level=pl.when(pl.col("baseline")).then(pl.col("level") + " (baseline)").otherwise("level"),
+        )
+        columns = (
+            name("outcome", "outcome"),
+            name("unit", "unit"),
+            name("lever", "lever"),
+            name("level", "level"),
+            whole("runs", "runs"),
+            money("q10", "10 % quantile", ""),
+            money("q50", "median", ""),
+            money("q90", "90 % quantile", ""),
+        )
+        blocks.append(grid(table, columns, "Quantiles over runs, in the outcome's unit.", most=160, order="by outcome"))
+    return Section("outcomes", "How the outcomes lie", tuple(blocks))
+
+
+def _sensitivity(view: SweepView, found: pl.DataFrame, titles: dict[str, str]) -> Section:
+    caption = (
+        "Partial rank correlation of each lever with an outcome (no unit): +1 it always rises with the lever, -1 it always "
+        "falls, 0 no monotone effect. Lines are 95 % bootstrap intervals over points."
+    )
+    absent = "No outcome varied enough to tell what it depends on."
+    picture = figure_block(
+        "sensitivity",
+        rank_bars(found, titles),
+        caption,
+        label="Rank correlations of levers with outcomes",
+        absent=absent,
+    )
+    columns = (
+        name("outcome", "outcome"),
+        name("lever", "lever"),
+        whole("runs", "runs"),
+        ratio("correlation", "rank correlation"),
+        ratio("low", "from (95 %)"),
+        ratio("high", "to (95 %)"),
+    )
+    table = grid(found, columns, "Partial rank correlations.", most=120, order="by outcome")
+    return Section("sensitivity", "What matters most", (picture, table))
+
+
+def _failed(view: SweepView) -> Section:
+    if not view.failed:
+        return Section("failed", "Runs that failed", (Words("No run failed."),))
+    rows = tuple(
+        (f.run, str(f.seed), ", ".join(f"{k} {label(v)}" for k, v in f.levers.items()), f.reason) for f in view.failed
+    )
+    heads = ("run", "seed", "levers", "why")
+    table = Grid(heads, (False,) * 4, rows[:50], "Runs that failed.", "The first 50." if len(rows) > 50 else "")
+    return Section("failed", "Runs that failed", (table,))
+
+
+def _origin(view: SweepView) -> Section:
+    return Section(
+        "sweep-origin",
+        "Origin of the sweep",
+        (
+            Words("Each run's record follows from its scenario, seed and version. To run the sweep again:"),
+            Code("crossfire sweep SWEEP/design.toml --out AGAIN"),
+            manifest_grid(view.manifest),
+        ),
+    )

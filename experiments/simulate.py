@@ -1,0 +1,111 @@
+"""One run: a scenario in, a record out.  The command line, sweeps and notebooks all come through here."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from abm.errors import ScenarioError
+from abm.model import CrossMarginModel, Progress
+from abm.prices import PricePath
+from abm.record import Record
+from abm.scenario import Scenario
+from agents.population import populate
+
+__all__ = ["build", "check", "run_id", "simulate", "with_accounts"]
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    prices_file: Path | None = None,
+    accounts: Path | None = None,
+    path: PricePath | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Record:
+    """Run a scenario to its end.
+
+    Parameters
+    ----------
+    prices_file
+        Bars to replay, or to bootstrap from.
+    accounts
+        A snapshot of accounts to start from, instead of the scenario's cohorts.
+    path
+        Exogenous prices already made, as `build_prices` gives them for this scenario.
+    progress
+        Called every simulated minute.
+
+    Raises
+    ------
+    UserError
+        Anything wrong with the scenario or the files.
+    """
+    model = build(scenario, prices_file=prices_file, accounts=accounts, path=path)
+    model.run(progress)
+    return model.record()
+
+
+def build(
+    scenario: Scenario,
+    *,
+    prices_file: Path | None = None,
+    accounts: Path | None = None,
+    path: PricePath | None = None,
+) -> CrossMarginModel:
+    """The model of a scenario with its inhabitants, not yet run; parameters and errors as `simulate`."""
+    if accounts is not None:
+        scenario = with_accounts(scenario, accounts)
+    return populate(CrossMarginModel(scenario, path=path, prices_file=prices_file))
+
+
+def with_accounts(scenario: Scenario, accounts: Path) -> Scenario:
+    """The scenario with its cohorts replaced by a snapshot, which behaves as the first of them did.
+
+    Raises
+    ------
+    ScenarioError
+        The scenario has no cohort whose place the snapshot could take.
+    """
+    from agents.snapshot import SnapshotParams
+
+    cohorts = [a for a in scenario.agents if a.kind == "cohort"]
+    if not cohorts:
+        raise ScenarioError(
+            "--accounts", "the scenario has no cohort to replace", "add one that says how accounts behave"
+        )
+    first = cohorts[0]
+    kept = {k: v for k, v in first.params.items() if k in SnapshotParams.model_fields}
+    data = scenario.to_dict()
+    snapshot = {
+        "kind": "snapshot", "name": "snapshot", "cadence": first.cadence, "params": kept | {"file": str(accounts)},
+    }  # fmt: skip
+    data["agents"] = [snapshot] + [a for a in data["agents"] if a["kind"] != "cohort"]
+    return Scenario.from_dict(data, where="--accounts")
+
+
+def check(scenario: Scenario) -> None:
+    """Find what reading alone does not: agents' own keys, and pieces that do not fit together.
+
+    The world is built and peopled; where its prices come from a file, from flat ones instead.
+
+    Raises
+    ------
+    ScenarioError
+        The first thing that is wrong.
+    """
+    if scenario.prices.kind != "jump_diffusion":
+        flat = {"prices.kind": "jump_diffusion", "prices.file": ""}
+        scenario = scenario.override(flat, where="prices")
+    short = scenario.override({"clock.duration": scenario.clock.price_interval}, where="clock")
+    files = [a for a in short.agents if a.kind == "snapshot"]
+    build(
+        Scenario.from_dict(
+            short.to_dict() | {"agents": [a.model_dump(mode="json") for a in short.agents if a not in files]}
+        )
+    )
+
+
+def run_id(scenario: Scenario, prices: Path | None = None, accounts: Path | None = None) -> str:
+    """A short name of what is run, the same for the same scenario, seed and files."""
+    text = "\n".join([scenario.to_toml(), str(prices), str(accounts)])
+    return f"seed{scenario.seed}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
