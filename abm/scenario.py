@@ -69,7 +69,10 @@ class Scenario(Spec):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        """Every name that a piece refers to is the name of a piece."""
+        """Every name that a piece refers to is the name of a piece, and the pieces allow each other."""
+        ticks = self.clock.start / self.clock.price_interval
+        if abs(ticks - round(ticks)) > 1e-9:
+            raise ValueError(f"clock.start: {self.clock.start} is not a multiple of the price interval; choose one")
         assets = {a.name for a in self.assets}
         chains = {c.name for c in self.chains}
         venues = {v.name: v for v in self.venues}
@@ -92,9 +95,11 @@ class Scenario(Spec):
             known(f"bridges.{i}.source", b.source, chains)
             known(f"bridges.{i}.target", b.target, chains)
             known(f"bridges.{i}.asset", b.asset, assets)
+        blocks = {c.name: c.interval for c in self.chains}
         for i, v in enumerate(self.venues):
             if v.chain:
                 known(f"venues.{i}.chain", v.chain, chains)
+            _without_manipulation(f"venues.{i}.impact", v, blocks.get(v.chain, v.interval))
             seen = set()
             for j, m in enumerate(v.markets):
                 known(f"venues.{i}.markets.{j}.asset", m.asset, assets)
@@ -189,6 +194,31 @@ class Scenario(Spec):
         for key, value in changes.items():
             _assign(data, key.split("."), value, key, where)
         return type(self).from_dict(data, where=where)
+
+
+def _without_manipulation(key: str, venue: VenueSpec, block: float) -> None:
+    """Concave impact is free of manipulation only where it decays fast from the first block on.
+
+    Gatheral (2010): exponent + gamma > 1, and the kernel no slower than a block; with moving depth and an exponent
+    above a half, gamma of at least 0.55 (found by search, abm/venues/depth.py).
+    """
+    impact, depth = venue.impact, venue.depth
+    if not impact.enabled or venue.kind == "amm":
+        return
+    if impact.exponent < 1.0 and impact.t0 > block:
+        raise ValueError(
+            f"{key}.t0: {impact.t0} s is longer than the block of {block} s; concave impact could be pumped"
+        )
+    if impact.exponent < 1.0 and impact.exponent + impact.gamma <= 1.0:
+        raise ValueError(
+            f"{key}.gamma: {impact.gamma} decays too slowly for exponent {impact.exponent}; their sum must exceed 1"
+        )
+    moving = depth.consumed > 0.0 or depth.volatility_response > 0.0
+    if moving and impact.exponent > 0.5 and impact.gamma < 0.55:
+        raise ValueError(
+            f"{key}.gamma: {impact.gamma} allows manipulation where depth moves and the exponent exceeds 0.5; "
+            "use at least 0.55"
+        )
 
 
 def _assign(node: Any, path: list[str], value: Any, key: str, where: str) -> None:

@@ -7,7 +7,7 @@ rates are fractions (0.05 is five per cent), annual figures say so.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "AdlSpec",
@@ -38,6 +38,16 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=40)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _ordered(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] >= span[1]:
+        raise ValueError(f"from {span[0]} is not before to {span[1]}")
+    return span
+
+
+Span = Annotated[tuple[NonNegative, NonNegative], AfterValidator(_ordered)]
+Spans = tuple[Span, ...]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -127,7 +137,10 @@ class ChainSpec(Spec):
     name: Name
     interval: Positive = Field(1.0, description="seconds between blocks")
     gas_limit: Positive = Field(30e6, description="gas a block")
-    base_fee: NonNegative = Field(2e-9, description="USD per unit of gas at the start; moves with fullness (EIP-1559)")
+    base_fee: NonNegative = Field(
+        2e-9,
+        description="USD per unit of gas at the start; moves with fullness (EIP-1559), between this and a thousand times this",
+    )
     base_fee_change: Fraction = Field(0.125, description="largest relative change a block; 0: constant")
     finality: NonNegative = Field(10.0, description="seconds until a block is final")
     expiry: Positive = Field(120.0, description="seconds after which a waiting transaction is dropped")
@@ -135,7 +148,7 @@ class ChainSpec(Spec):
     background_response: NonNegative = Field(
         0.0, description="how that share grows with realised over usual volatility less one"
     )
-    outages: tuple[tuple[NonNegative, NonNegative], ...] = Field((), description="[from, to] in seconds: no blocks")
+    outages: Spans = Field((), description="[from, to] in seconds: no blocks")
 
 
 class BridgeSpec(Spec):
@@ -146,13 +159,11 @@ class BridgeSpec(Spec):
     target: Name = Field(description="the chain on which the wrapped asset is minted")
     asset: Name = "USDC"
     delay: NonNegative = Field(60.0, description="seconds of relay after finality")
-    cap: Positive = Field(1e9, description="most that may be locked, USD")
-    flow_cap: Positive = Field(1e9, description="most that may cross in an hour either way, USD")
+    cap: Positive = Field(1e9, description="most that may be locked, in the asset")
+    flow_cap: Positive = Field(1e9, description="most that may cross in an hour either way, in the asset")
     verifiers: Annotated[int, Field(ge=1)] = 5
     threshold: Annotated[int, Field(ge=1)] = Field(3, description="attestations needed")
-    halts: tuple[tuple[NonNegative, NonNegative], ...] = Field(
-        (), description="[from, to]: nothing is accepted or released"
-    )
+    halts: Spans = Field((), description="[from, to]: nothing is accepted or released")
 
     @model_validator(mode="after")
     def _threshold(self) -> "BridgeSpec":
@@ -220,9 +231,7 @@ class VenueSpec(Spec):
     fee: NonNegative = Field(0.0, description="taker fee, fraction of notional")
     series: str = Field("", description="venue name in a price file, if it differs from `name`")
     transfer_delay: NonNegative = Field(120.0, description="seconds that coins take to or from an exchange of its own")
-    suspended: tuple[tuple[NonNegative, NonNegative], ...] = Field(
-        (), description="[from, to]: the exchange takes and gives no coins"
-    )
+    suspended: Spans = Field((), description="[from, to]: the exchange takes and gives no coins")
     markets: tuple[MarketSpec, ...]
     impact: ImpactSpec = ImpactSpec()
     depth: DepthSpec = DepthSpec()

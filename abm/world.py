@@ -102,8 +102,9 @@ class World:
         """Realised over usual volatility less one, root mean square over books: what traffic outside the model
         answers to.  Computed once a tick."""
         if self._stress[0] != self.now:
-            usual = np.maximum(self.books.usual, 1e-12) ** 2
-            self._stress = (self.now, float(np.sqrt(np.mean(self.books.variance / usual))) - 1.0)
+            moves = self.books.usual > 0.0
+            ratio = self.books.variance[moves] / self.books.usual[moves] ** 2
+            self._stress = (self.now, float(np.sqrt(np.mean(ratio))) - 1.0 if moves.any() else 0.0)
         return self._stress[1]
 
     # what inhabitants do

@@ -2,11 +2,12 @@
 
 A trade that finds less depth moves the price further, and what it leaves fades by the kernel alone.  So a trader who
 buys while depth is full, pushes the price while his own trades have driven the makers away, and sells when they are
-back, earns where depth comes back faster than impact fades.  Optimised trips (up to 12 trades, up to hours long, calm or
-thin markets) find nothing under any depth rule tried for gamma >= 0.55, the default impact (exponent 0.5, gamma 0.6)
-among them, nor for exponent 0.5 with gamma > 0.5.  They do find something for slower decay with exponents above 0.5: at
-exponent 1 and gamma 0.3 trips of minutes where makers forget volatility in ten seconds, and one of 75 minutes that earns
-8 per cent of its impact even under the default depth rule.  At constant depth there is nothing at any gamma
+back, earns where depth comes back faster than impact fades.  Optimised trips (12 trades a second apart, or 7 over
+minutes, with some over hours; calm or thin markets) find nothing under any depth rule tried for the default impact
+(exponent 0.5, gamma 0.6), for exponent 0.5 with gamma > 0.5, and for exponent 1 with gamma >= 0.55.  They do find
+something for exponents above 0.5 with slower decay: at exponent 1 and gamma 0.3 trips of minutes where makers forget
+volatility in ten seconds, and one of an hour and a half that earns 8 per cent of its impact at once even under the
+default depth rule.  At constant depth there is nothing
 (tests/abm/venues/test_manipulation.py).
 
 Units: depth in USD within one per cent on one side, variance per second, times in seconds.

@@ -13,9 +13,10 @@ from abm.errors import RunFolderError
 from abm.record import Record, empty_tables
 from experiments.report import one_bad_asset, report_run, report_sweep, write_report
 from experiments.report.accounts import by_cohort
-from experiments.report.blocks import grid, money, name, share, whole
+from experiments.report.blocks import Grid, Notice, Section, Words, grid, money, name, share, whole
+from experiments.report.one_bad import one_bad_section
 from experiments.report.outcomes import title, unit
-from experiments.report.replay import simulated_timeline
+from experiments.report.replay import replay_section, simulated_timeline
 from experiments.report.view import read_sweep
 from experiments.report.write import find_compare
 from tests.experiments import synthetic
@@ -57,6 +58,18 @@ def run_page() -> str:
 @pytest.fixture(scope="module")
 def calm_page() -> str:
     return report_run(synthetic.record(0))
+
+
+def told(section: Section | None) -> str:
+    """Words, notices and cells of a section, without drawing a page."""
+    assert section is not None
+    parts: list[str] = []
+    for block in section.blocks:
+        if isinstance(block, Grid):
+            parts += [" ".join(row) for row in block.rows]
+        elif isinstance(block, Words | Notice):
+            parts.append(block.text)
+    return "\n".join(parts)
 
 
 def headings(page: str) -> list[str]:
@@ -224,7 +237,7 @@ class TestOneBadAsset:
         assert one_bad_asset(synthetic.record(0)) is None
 
     def test_is_told_with_its_isolated_twin(self) -> None:
-        text = Page(report_run(synthetic.one_bad_record())).text
+        text = told(one_bad_section(synthetic.one_bad_record()))
         assert "1 cross account had a profit on every position but one when liquidated." in text
         assert "SOL-PERP had lost 110k USD, the others had gained 14k USD" in text
         assert "there 1 of 3 accounts breached (33.3 %)" in text
@@ -235,20 +248,23 @@ class TestReplay:
     def test_an_observed_path_adds_no_impact(self) -> None:
         venues = synthetic.scenario().to_dict()["venues"]
         venues[0]["impact"]["enabled"] = False
-        page = Page(report_run(synthetic.record(0, world=synthetic.scenario(prices=REPLAY, venues=venues))))
-        assert "adds no impact of its own" in page.text
-        assert "The scenario names no real timeline" in page.text
+        record = synthetic.record(0, world=synthetic.scenario(prices=REPLAY, venues=venues))
+        text = told(replay_section(record, None))
+        assert "adds no impact of its own" in text
+        assert "The scenario names no real timeline" in text
 
     def test_impact_on_an_observed_path_is_warned_of(self) -> None:
-        page = Page(report_run(synthetic.record(0, world=synthetic.scenario(prices=REPLAY, compare="real.parquet"))))
-        assert "counted twice" in page.text
-        assert "'real.parquet' was not found" in page.text
+        record = synthetic.record(0, world=synthetic.scenario(prices=REPLAY, compare="real.parquet"))
+        page = report_run(record)
+        assert headings(page)[1] == "Replay of a real event"
+        assert "counted twice" in page
+        assert "&#39;real.parquet&#39; was not found" in page
 
     def test_simulated_and_real_stand_beside_each_other(self) -> None:
         world = synthetic.scenario(prices=REPLAY, compare="real.parquet", compare_at=1250.0)
         record = synthetic.record(120, world=world)
         real = pl.DataFrame({"second": [0, 60, 190, 300], "liquidations": [1, 9, 80, 10], "adls": [0, 1, 1, 0]})
-        text = Page(report_run(record, compare=real)).text
+        text = told(replay_section(record, real))
         mine = simulated_timeline(record)
         before = int(mine.filter(pl.col("second") < 0)["liquidations"].sum())
         assert mine["liquidations"].sum() == 120
