@@ -45,7 +45,8 @@ class Ledger:
     mode, cohort : int8[n], int16[n]
         Index into `MODES`; index into the world's list of cohorts and agents.
     slot_market, slot_size, slot_entry : int16[n, K], float64[n, K], float64[n, K]
-        Open positions: market (-1: free slot), signed size in coins, mean entry price in USD.
+        Open positions: market (-1: free slot), signed size in coins, mean entry price in USD.  The open ones come
+        first, so that a scan ends at the first free slot.
     quote : float64[n]
         The quote number, in the settlement asset.
     coins : float64[n, H]
@@ -199,6 +200,8 @@ def sizes_in_python(rows: Ints, market: int, slot_market: NDArray[np.int16], slo
     sizes = np.zeros(len(rows))
     for i in range(len(rows)):
         for k in range(slot_market.shape[1]):
+            if slot_market[rows[i], k] < 0:
+                break
             if slot_market[rows[i], k] == market:
                 sizes[i] = slot_size[rows[i], k]
     return sizes
@@ -220,14 +223,10 @@ def book_trades_python(
         row, market, size = rows[i], markets[i], sizes[i]
         if size == 0.0:
             continue
-        slot = -1
-        for k in range(slot_market.shape[1]):
-            if slot_market[row, k] == market:
-                slot = k
-                break
-            if slot < 0 and slot_market[row, k] < 0:
-                slot = k
-        if slot < 0 or (slot_market[row, slot] >= 0 and slot_market[row, slot] != market):
+        slot = 0
+        while slot < slot_market.shape[1] and slot_market[row, slot] >= 0 and slot_market[row, slot] != market:
+            slot += 1
+        if slot == slot_market.shape[1]:
             return int(row)
         old = slot_size[row, slot] if slot_market[row, slot] == market else 0.0
         new = old + size
@@ -237,8 +236,15 @@ def book_trades_python(
             slot_entry[row, slot] = prices[i]
         elif abs(new) > abs(old):
             slot_entry[row, slot] = (slot_entry[row, slot] * old + prices[i] * size) / new
-        slot_market[row, slot] = market if new != 0.0 else -1
+        slot_market[row, slot] = market
         slot_size[row, slot] = new
+        if new == 0.0:
+            last = slot
+            while last + 1 < slot_market.shape[1] and slot_market[row, last + 1] >= 0:
+                last += 1
+            slot_market[row, slot], slot_size[row, slot] = slot_market[row, last], slot_size[row, last]
+            slot_entry[row, slot] = slot_entry[row, last]
+            slot_market[row, last], slot_size[row, last], slot_entry[row, last] = -1, 0.0, 0.0
         quote[row] -= size * (prices[i] - funding[market])
         long_interest[market] += max(new, 0.0) - max(old, 0.0)
         skew[market] += size

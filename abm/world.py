@@ -187,7 +187,8 @@ class World:
         }
         for name, bridge in self.bridges.items():
             source, _ = self.crossing.tokens(bridge)
-            held = float(self.treasury.balance[self.crossing.vault(bridge), source])
+            vault = self.crossing.vault(bridge)
+            held = float(self.treasury.balance[vault, source])
             found[f"bridge {name}"] = (held - bridge.locked) / (abs(held) + 1.0)
         for name, protocol in self.protocols.items():
             found |= {f"{name} {what}": e for what, e in protocol.errors().items()}
@@ -262,7 +263,7 @@ def _protocol(world: World, spec: ProtocolSpec, finality: dict[str, float], firs
         spec, tape=world.tape, treasury=world.treasury, engine=Weighted(), marks=marks,
         feed=world.feeds[spec.oracle], books=[books.find(spec.venue, f"{m.asset}-PERP") for m in spec.markets],
         spot_books=spot, crossing=world.crossing, finality=finality, cohorts=world.cohorts,
-        slots=min(len(spec.markets), 8), first_price=first,
+        slots=len(spec.markets), first_price=first,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from abm.errors import UserError
 
-__all__ = ["Session", "ray_session"]
+__all__ = ["Session", "check_request", "ray_session"]
 
 PORT_SECONDS = 10.0
 """How long a cluster's port may take to accept a connection."""
@@ -59,12 +59,8 @@ def ray_session(workers: int | None, address: str | None) -> Iterator[Session]:
     Raises
     ------
     UserError
-        Fewer workers than one, or the cluster cannot be reached.
+        The cluster refuses.
     """
-    if workers is not None and workers < 1:
-        raise UserError("--workers", f"must be at least 1, got {workers}", "leave it out for one per core")
-    if address is not None:
-        _reachable(address)
     with _environment(LOCAL_ENV if address is None else QUIET_ENV):
         import ray
 
@@ -104,12 +100,21 @@ def _connect(ray: Any, address: str) -> None:
         raise _unreachable(address, str(error)) from error
 
 
-def _reachable(address: str) -> None:
-    """Ask the port, then let a process of its own try, for a bounded time.
+def check_request(workers: int | None, address: str | None) -> None:
+    """Find out, before anything is written, whether a session with these can be had.
 
-    Ray's own attempts go on for minutes where something else listens, and some failures end the
-    process that asks.
+    A process of its own tries the address, for a bounded time: Ray's own attempts go on for minutes
+    where something else listens, and some failures end the process that asks.
+
+    Raises
+    ------
+    UserError
+        Fewer workers than one, or the cluster cannot be reached.
     """
+    if workers is not None and workers < 1:
+        raise UserError("--workers", f"must be at least 1, got {workers}", "leave it out for one per core")
+    if address is None:
+        return
     if address != "auto":
         _port_answers(address)
     attempt = f"import ray; ray.init(address={address!r}, log_to_driver=False, logging_level='ERROR')"

@@ -26,7 +26,7 @@ from abm.scenario import Scenario
 from experiments import store
 from experiments.design import Design, RunSpec, runs
 from experiments.effects import effects
-from experiments.ray_session import Session, ray_session
+from experiments.ray_session import Session, check_request, ray_session
 from experiments.sensitivity import rank_correlations
 from experiments.store import Failed, Finished
 
@@ -112,6 +112,7 @@ def run_sweep(
     """
     specs = runs(design)
     _callable(task)
+    check_request(workers, address)
     opened = store.open_folder(folder, design, specs, resume=resume)
     pending = [spec for spec in specs if spec.run not in opened.finished]
     if pending:

@@ -46,10 +46,11 @@ def free_margin_kernel_python(
         any_position = False
         for k in range(slot_market.shape[1]):
             m = slot_market[i, k]
-            if m >= 0:
-                any_position = True
-                size = slot_size[i, k]
-                free += size * (price[m] - funding[m]) - abs(size) * price[m] * mmf[m]
+            if m < 0:
+                break
+            any_position = True
+            size = slot_size[i, k]
+            free += size * (price[m] - funding[m]) - abs(size) * price[m] * mmf[m]
         if mode[i] == SYSTEM or (not any_position and quote[i] >= 0.0):
             result[i] = np.inf
             continue
@@ -73,13 +74,14 @@ def assess_kernel_python(
         cash = quote[row]
         for k in range(slot_market.shape[1]):
             m = slot_market[row, k]
-            if m >= 0:
-                size = slot_size[row, k]
-                notional = abs(size) * price[m]
-                cash += size * (price[m] - funding[m])
-                result[2, i] += notional * imf[m]
-                result[3, i] += notional * mmf[m]
-                result[4, i] += notional
+            if m < 0:
+                break
+            size = slot_size[row, k]
+            notional = abs(size) * price[m]
+            cash += size * (price[m] - funding[m])
+            result[2, i] += notional * imf[m]
+            result[3, i] += notional * mmf[m]
+            result[4, i] += notional
         result[0, i] = cash
         result[1, i] = cash
         for h in range(coins.shape[1]):

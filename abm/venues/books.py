@@ -87,6 +87,7 @@ class Books:
     coins: Floats
     dollars: Floats
     seen: Floats
+    sampled: Floats
     calm_depth: Floats
     spread: Floats
     coefficient: Floats
@@ -209,7 +210,7 @@ class Books:
         self.dollars[:] = np.where(self.pool > 0.0, pool_dollars(1.0) * self.calm_depth, 0.0)
         self.coins[:] = self.dollars / price
         self.variance[:] = self.usual**2
-        self.updated[:] = now
+        self.updated[:] = self.sampled[:] = now
         self.ema[:] = price[:, None]
         self._started = True
 

@@ -25,6 +25,7 @@ __all__ = [
     "POOL_FEE",
     "REFILL",
     "RESPONSE",
+    "SAMPLED",
     "SEEN",
     "SMOOTHING",
     "SPREAD",
@@ -49,7 +50,7 @@ CALM_MAKERS = 9  # USD; the most that agents have quoted
 VARIANCE = 10  # per s; exponential mean of squared relative changes of last
 COINS = 11  # reserves of a pool
 DOLLARS = 12
-SEEN = 13  # USD; last at the latest tick
+SEEN = 13  # USD; last at the latest sample of the variance
 # Parameters.
 CALM_DEPTH = 14  # USD; D0
 SPREAD = 15
@@ -59,11 +60,12 @@ COLLAR = 18
 ENABLED = 19  # 1: trades move the price
 USUAL = 20  # usual volatility per square root of a second
 RESPONSE = 21
-SMOOTHING = 22  # weight of one tick in the variance
+SMOOTHING = 22  # weight of one sample in the variance
 REFILL = 23  # s
 CONSUMED = 24
 FEE = 25  # taker fee
 POOL = 26  # 1: a constant-product pool
 POOL_FEE = 27
 
-COLUMNS = 28
+SAMPLED = 28  # s; when that was
+COLUMNS = 29

@@ -20,6 +20,7 @@ from numba import njit
 
 __all__ = [
     "FLOOR",
+    "SAMPLING",
     "averaged",
     "averaged_python",
     "consumed",
@@ -30,6 +31,13 @@ __all__ = [
     "wanted_python",
 ]
 
+SAMPLING = 60.0
+"""Seconds between samples of the realised variance.
+
+At one second the bounce of single trades, which concave impact makes large and its decay takes back, would pass for
+volatility, and a busy calm market would scare its makers away.
+"""
+
 FLOOR = 0.02
 """Least part of the calm depth that volatility leaves.
 
@@ -39,7 +47,7 @@ visible depth of the majors fell by about 98 per cent.
 
 
 def averaged_python(variance: float, change: float, interval: float, alpha: float) -> float:
-    """Exponential mean of the squared relative `change` per second, after one more tick of `interval` seconds."""
+    """Exponential mean of the squared relative `change` per second, after one more sample of `interval` seconds."""
     return variance + alpha * (change * change / interval - variance)
 
 

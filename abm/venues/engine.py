@@ -32,6 +32,7 @@ from abm.venues.columns import (
     POOL_FEE,
     REFILL,
     RESPONSE,
+    SAMPLED,
     SEEN,
     SMOOTHING,
     SPREAD,
@@ -41,7 +42,7 @@ from abm.venues.columns import (
     VOLUME,
     WANTED,
 )
-from abm.venues.depth import averaged, consumed, relaxed, wanted
+from abm.venues.depth import SAMPLING, averaged, consumed, relaxed, wanted
 from abm.venues.impact import take
 
 __all__ = [
@@ -255,9 +256,11 @@ def tick_python(
                 total += alive[book, j]
             state[EXOGENOUS, book] = price
             state[LAST, book] = price + total
-            change = state[LAST, book] / state[SEEN, book] - 1.0
-            state[SEEN, book] = state[LAST, book]
-            state[VARIANCE, book] = averaged(state[VARIANCE, book], change, interval, state[SMOOTHING, book])
+            since = now - state[SAMPLED, book]
+            if since >= SAMPLING - 0.5 * interval:
+                change = state[LAST, book] / state[SEEN, book] - 1.0
+                state[VARIANCE, book] = averaged(state[VARIANCE, book], change, since, state[SMOOTHING, book])
+                state[SEEN, book], state[SAMPLED, book] = state[LAST, book], now
             state[WANTED, book] = wanted(
                 state[CALM_DEPTH, book],
                 state[MAKER_DEPTH, book],

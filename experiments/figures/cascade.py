@@ -10,6 +10,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.path import Path as Curve
 
+from abm.errors import UserError
 from abm.record import Record
 from experiments.figures.forest import forest_frame
 from experiments.figures.layout import Floats, Placed, choose, place
@@ -71,13 +72,14 @@ def save_picture(record: Record, path: Path) -> Path:
 
     Raises
     ------
-    ValueError
+    UserError
         The record has no breach or no sampled market.
     """
     prices = main_markets(record)
     forest = forest_frame(record)
     if not prices or not forest.height:
-        raise ValueError("the record has no breach or no sampled market, so there is no cascade to draw")
+        what = "has no breach or no sampled market, so there is no cascade to draw"
+        raise UserError(f"run of {record.scenario.name}", what, "choose a run with liquidations")
     placed = place(shown_nodes(forest, trees=1))
     window = _window(placed, prices[0].column("time"))
     rate = liquidated_rate(record, window, most=100)
@@ -91,7 +93,7 @@ def save_picture(record: Record, path: Path) -> Path:
         legend_above(fig, top, shape)
         if rate is not None:
             draw_liquidated(panels[1], rate, window)
-        _trees(below, placed, shape, window, colour_key(forest))
+        _trees(below, placed, shape, window, colour_key(placed.nodes))
         heading(below, f"largest cascade: {_shown_of(placed, forest)}; dot area: notional")
         below.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.0)
         window.label(below)

@@ -9,6 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from abm.errors import UserError
 from abm.record import Record
 from experiments.figures.series import Binned, Series, binned, main_markets, thin
 from experiments.figures.style import DASHES, SERIES, Shape, colour, figure, heading, legend_above, save_png
@@ -54,12 +55,13 @@ def timeline_png(record: Record, path: Path) -> Path:
 
     Raises
     ------
-    ValueError
+    UserError
         The record has no sampled markets.
     """
     draw = timeline(record)
     if draw is None:
-        raise ValueError("the record has no rows in `markets`, so there is no timeline to draw")
+        what = "has no rows in `markets`, so there is no timeline to draw"
+        raise UserError(f"run of {record.scenario.name}", what, "sample markets more often (record.markets)")
     return save_png(draw, path)
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from abm.errors import ScenarioError
 from abm.model import CrossMarginModel
-from abm.protocol.adl import deleverage
 from agents.market_maker import MarketMaker
 from tests.agents.worlds import fall, small_world
 
@@ -150,29 +149,31 @@ class TestInventory:
         assert quoted(agent) == [0.0, 0.0]
         assert agent.wealth() >= 0.0
 
-    def test_auto_deleveraging_takes_its_capital_and_so_its_depth(self) -> None:
-        model = small_world([maker(), trader(capital=2e5)], prices=fall(-0.15))
-        agent, p = the_maker(model), the_maker(model).target
+    def test_auto_deleveraging_takes_its_capital_and_its_hedge(self) -> None:
+        rule = {"waterfall": ["adl"], "adl": {"trigger": "account_negative"}, "backstop_after": 5.0}
+        model = small_world(
+            [maker(limit=2.0), trader(capital=2e5)],
+            {"protocols.harbor.liquidation": rule},
+            prices=fall(-0.15, over=0.0),
+        )
+        agent = the_maker(model)
         give(agent, -40.0)
-        before, after = [], []
-
-        def take() -> None:
-            row = p.ledger.row(model.inhabitants[1].accounts[0][1])  # type: ignore[attr-defined]
-            slot = int(np.flatnonzero(p.ledger.slot_market[row] == 0)[0])
-            before.append((agent.equity(p, agent.account), held(agent)))
-            assert deleverage(p, row, slot) > 0.0
-            after.append((agent.equity(p, agent.account), held(agent)))
-
-        model.schedule_event(take, at=71.5)
         model.run()
-        (equity, short), (less, smaller) = before[0], after[0]
-        assert less < equity
-        assert abs(smaller) < abs(short)
+        taken = model.world.log.frame("events").filter(kind="adl", account=agent.account)["amount"].sum()
+        given_up = model.world.log.frame("losses").filter(layer="adl", account=agent.account)["amount"].sum()
+        assert taken > 30.0
+        assert given_up > 1000.0 * taken
+        assert held(agent) == pytest.approx(-40.0 + taken)
+        price = float(agent.target.terms.price[0])
+        whole = 1e6 + 40.0 * (50_000.0 - price)
+        assert agent.equity(agent.target, agent.account) == pytest.approx(whole - given_up, abs=1000.0)
 
 
 class TestErrors:
     def test_an_asset_without_a_market_is_named(self) -> None:
-        with pytest.raises(ScenarioError, match=r"agents.mia.params: harbor has no market of 'BTX'; did you mean 'BTC'"):
+        with pytest.raises(
+            ScenarioError, match=r"agents.mia.params: harbor has no market of 'BTX'; did you mean 'BTC'"
+        ):
             small_world([maker(depth={"BTX": 1e6})])
 
     def test_a_maker_without_a_market_is_refused(self) -> None:

@@ -1,5 +1,7 @@
 import hashlib
 import json
+import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abm.errors import DesignError, ScenarioError
+from experiments import effects, sensitivity
 from experiments.design import Design, factors, label, runs, shipped_designs
 
 
@@ -232,3 +235,21 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 )
 def test_levels_have_plain_labels(value: Any, text: str) -> None:
     assert label(value) == text
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "sweeps.md"
+
+
+def test_the_design_in_the_docs_is_sound_and_every_key_is_told() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    block = text[text.index("    name =") : text.index("| key | meaning |")]
+    design = Design.from_dict(tomllib.loads(textwrap.dedent(block)))
+    assert len(runs(design)) == 2 * 3 * 20
+    for key in Design.model_fields:
+        assert f"`{key}`" in text, key
+
+
+def test_the_docs_tell_every_column_of_effects_and_sensitivity() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    for column in [*effects.SCHEMA, *sensitivity.SCHEMA]:
+        assert f"`{column}`" in text, column

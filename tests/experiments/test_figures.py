@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from abm.contagion.graph import trees
+from abm.errors import UserError
 from abm.record import Record, empty_tables
 from experiments.figures import save_picture, timeline_png
 from experiments.figures.cascade import MOST, cascade, shown_nodes
@@ -209,7 +210,7 @@ class TestTimeline:
     def test_nothing_sampled_is_no_figure(self, tmp_path: Path) -> None:
         bare = Record(synthetic.scenario(), empty_tables())
         assert timeline(bare) is None
-        with pytest.raises(ValueError, match="no rows in `markets`"):
+        with pytest.raises(UserError, match="no rows in `markets`"):
             timeline_png(bare, tmp_path / "x.png")
 
     def test_no_panel_is_empty_without_liquidations(self) -> None:
@@ -298,7 +299,7 @@ class TestCascade:
     def test_no_breach_is_no_picture(self, tmp_path: Path) -> None:
         calm = synthetic.record(0)
         assert cascade(forest_frame(calm)) is None
-        with pytest.raises(ValueError, match="no cascade to draw"):
+        with pytest.raises(UserError, match="no cascade to draw"):
             save_picture(calm, tmp_path / "x.png")
 
     def test_two_breaches_are_enough(self) -> None:
