@@ -27,8 +27,11 @@ __all__ = [
 RESERVE = 100.0
 """USD that stay where they are for the fees of transactions."""
 
-STEPS = 16
-"""Halvings of the range in which a size is sought."""
+STEPS = 14
+"""Halvings, in logarithms, of the range in which a size is sought."""
+
+LEAST = 1e-6
+"""Where that range begins, over where it ends."""
 
 STEP = 1e-3
 """Relative step of the difference that stands for a derivative."""
@@ -176,12 +179,17 @@ def size_within(books: Books, book: int, volume: float, limit: float, now: float
 
 
 def _largest(fits: Callable[[float], bool], most: float) -> float:
-    """The largest size up to `most` that fits, to a part in 2^STEPS; sizes below one that fits do so too."""
+    """The largest size up to `most` that fits, to a part in a thousand, or 0 where the LEAST part of it does not.
+
+    Whatever is smaller than a size that fits must fit too.
+    """
     if most <= 0.0 or fits(most):
         return max(most, 0.0)
-    low, high = 0.0, most
+    low, high = LEAST * most, most
+    if not fits(low):
+        return 0.0
     for _ in range(STEPS):
-        middle = 0.5 * (low + high)
+        middle = math.sqrt(low * high)
         if fits(middle):
             low = middle
         else:
