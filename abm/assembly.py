@@ -47,7 +47,6 @@ def sample_markets(world: World) -> None:
     """A row of `markets` for each market of each protocol and each spot book."""
     time, books = world.now, world.books
     for protocol in world.protocols.values():
-        protocol.refresh(time)
         at = protocol.books
         n = len(at)
         world.log.rows(

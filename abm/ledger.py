@@ -59,6 +59,8 @@ class Ledger:
         When that breach began, seconds.
     deposited : float64[n]
         Net deposits at the value when they were made, USD.
+    layout : int
+        Counts the times that rows have come to stand for other accounts, or new ones.
     long_interest, skew, gross : float64[M]
         Sum of positive sizes, of all sizes, and of all absolute traded sizes, in coins.
     """
@@ -84,6 +86,7 @@ class Ledger:
         self.gross: Floats = np.zeros(markets)
         self._order: Ints = np.zeros(0, np.int64)
         self._row: dict[int, int] = {}
+        self.layout = 0
 
     _COLUMNS = (
         "id", "owner", "holder", "mode", "cohort", "slot_market", "slot_size", "slot_entry",
@@ -126,6 +129,7 @@ class Ledger:
             setattr(self, name, np.concatenate([getattr(self, name), new[name]]))
         self._order = np.argsort(self.id, kind="stable")
         self._row.clear()
+        self.layout += 1
         return np.arange(first, first + n)
 
     def rows(self, ids: Ints) -> Ints:
@@ -159,6 +163,7 @@ class Ledger:
             setattr(self, name, np.ascontiguousarray(getattr(self, name)[order]))
         self._order = np.argsort(self.id, kind="stable")
         self._row.clear()
+        self.layout += 1
 
     def size(self, rows: Ints, market: int) -> Floats:
         """float64[rows]: signed size in one market, coins."""

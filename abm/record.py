@@ -144,16 +144,26 @@ def write_folder(folder: Path, fill: Any, *, force: bool = False) -> Path:
         fill(temporary)
         temporary.chmod(0o755)
         if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=".crossfire-old-", dir=folder.parent))
-            os.replace(folder, old)
-            os.replace(temporary, folder)
-            shutil.rmtree(old)
+            _exchange(folder, temporary)
         else:
             os.replace(temporary, folder)
-    except OSError as error:
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise RunFolderError(
-            str(folder), f"cannot be written ({error.strerror or error})", "free space or choose another --out"
+            str(folder), f"cannot be written ({reason})", "free space or choose another --out"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _exchange(folder: Path, new: Path) -> None:
+    """Put a new folder in another's place, which is back there if that fails."""
+    old = Path(tempfile.mkdtemp(prefix=".crossfire-old-", dir=folder.parent))
+    os.replace(folder, old)
+    try:
+        os.replace(new, folder)
+    except OSError:
+        os.replace(old, folder)
+        raise
+    shutil.rmtree(old)

@@ -6,6 +6,7 @@ what is allowed there.
 """
 
 import tomllib
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -21,6 +22,7 @@ from abm.spec import (
     BridgeSpec,
     ChainSpec,
     ClockSpec,
+    CollateralSpec,
     Name,
     NonNegative,
     OracleSpec,
@@ -32,6 +34,9 @@ from abm.spec import (
 )
 
 __all__ = ["Scenario", "shipped_scenarios"]
+
+MOST_ENGINES = 10
+"""Chains and exchanges with an engine of their own that a world may have: each has a turn of its own in the clock."""
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -70,71 +75,12 @@ class Scenario(Spec):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         """Every name that a piece refers to is the name of a piece, and the pieces allow each other."""
-        ticks = self.clock.start / self.clock.price_interval
-        if abs(ticks - round(ticks)) > 1e-9:
-            raise ValueError(f"clock.start: {self.clock.start} is not a multiple of the price interval; choose one")
-        assets = {a.name for a in self.assets}
-        chains = {c.name for c in self.chains}
-        venues = {v.name: v for v in self.venues}
-        oracles = {o.name: o for o in self.oracles}
-        bridges = {b.name for b in self.bridges}
-
-        def known(key: str, word: str, words: Any) -> None:
-            if word not in words:
-                raise ValueError(f"{key}: unknown name '{word}'; {nearest(word, words)}")
-
-        for kind in ("assets", "chains", "bridges", "venues", "oracles", "protocols", "agents"):
-            names = [piece.name for piece in getattr(self, kind)]
-            twice = {n for n in names if names.count(n) > 1}
-            if twice:
-                raise ValueError(f"{kind}: the name '{min(twice)}' is used twice; give each its own")
-        for i, shock in enumerate(self.prices.shocks):
-            for a in shock.assets:
-                known(f"prices.shocks.{i}.assets", a, assets)
-        for i, b in enumerate(self.bridges):
-            known(f"bridges.{i}.source", b.source, chains)
-            known(f"bridges.{i}.target", b.target, chains)
-            known(f"bridges.{i}.asset", b.asset, assets)
-        blocks = {c.name: c.interval for c in self.chains}
-        for i, v in enumerate(self.venues):
-            if v.chain:
-                known(f"venues.{i}.chain", v.chain, chains)
-            _without_manipulation(f"venues.{i}.impact", v, blocks.get(v.chain, v.interval))
-            seen = set()
-            for j, m in enumerate(v.markets):
-                known(f"venues.{i}.markets.{j}.asset", m.asset, assets)
-                if (m.asset, m.kind) in seen:
-                    raise ValueError(f"venues.{i}.markets.{j}: {m.asset} {m.kind} is there twice; remove one")
-                seen.add((m.asset, m.kind))
-        for i, o in enumerate(self.oracles):
-            known(f"oracles.{i}.chain", o.chain, chains)
-            for s in o.sources:
-                known(f"oracles.{i}.sources", s, venues)
-            for a in o.assets:
-                known(f"oracles.{i}.assets", a, assets)
-        for i, p in enumerate(self.protocols):
-            at = f"protocols.{i}"
-            known(f"{at}.chain", p.chain, chains)
-            known(f"{at}.venue", p.venue, venues)
-            known(f"{at}.oracle", p.oracle, oracles)
-            known(f"{at}.settlement", p.settlement, assets)
-            perps = {m.asset for m in venues[p.venue].markets if m.kind == "perp"}
-            for j, market in enumerate(p.markets):
-                known(f"{at}.markets.{j}.asset", market.asset, perps)
-            for j, c in enumerate(p.collateral):
-                known(f"{at}.collateral.{j}.asset", c.asset, assets)
-                if c.asset == p.settlement and c.chain in ("", p.chain):
-                    raise ValueError(
-                        f"{at}.collateral.{j}: {c.asset} at home is the settlement asset itself; remove it"
-                    )
-                if c.chain and c.chain != p.chain:
-                    known(f"{at}.collateral.{j}.chain", c.chain, chains)
-                    known(f"{at}.collateral.{j}.bridge", c.bridge, bridges)
-            if oracles[p.oracle].chain != p.chain:
-                raise ValueError(
-                    f"{at}.oracle: '{p.oracle}' reports to chain '{oracles[p.oracle].chain}', not to '{p.chain}'; "
-                    "name a feed on the protocol's chain"
-                )
+        _check_clock(self)
+        _check_unique(self)
+        _check_venues(self)
+        _check_links(self)
+        for i, protocol in enumerate(self.protocols):
+            _check_protocol(f"protocols.{i}", protocol, self)
         return self
 
     @classmethod
@@ -194,6 +140,106 @@ class Scenario(Spec):
         for key, value in changes.items():
             _assign(data, key.split("."), value, key, where)
         return type(self).from_dict(data, where=where)
+
+
+def _known(key: str, word: str, words: Iterable[str]) -> None:
+    if word not in words:
+        raise ValueError(f"{key}: unknown name '{word}'; {nearest(word, words)}")
+
+
+def _names(pieces: Iterable[Any]) -> set[str]:
+    return {piece.name for piece in pieces}
+
+
+def _check_clock(scenario: Scenario) -> None:
+    ticks = scenario.clock.start / scenario.clock.price_interval
+    if abs(ticks - round(ticks)) > 1e-9:
+        raise ValueError(f"clock.start: {scenario.clock.start} is not a multiple of the price interval; choose one")
+
+
+def _check_unique(scenario: Scenario) -> None:
+    """Names are unique within a kind, and an exchange has no chain's name: its engine is a chain of its own name."""
+    for kind in ("assets", "chains", "bridges", "venues", "oracles", "protocols", "agents"):
+        names = [piece.name for piece in getattr(scenario, kind)]
+        twice = {n for n in names if names.count(n) > 1}
+        if twice:
+            raise ValueError(f"{kind}: the name '{min(twice)}' is used twice; give each its own")
+    engines = {v.name for v in scenario.venues if not v.chain}
+    shared = engines & _names(scenario.chains)
+    if shared:
+        raise ValueError(f"venues: the exchange '{min(shared)}' has the name of a chain; give each its own")
+    if len(engines) + len(scenario.chains) > MOST_ENGINES:
+        raise ValueError(f"chains: more than {MOST_ENGINES} with the exchanges of their own; remove some")
+
+
+def _check_venues(scenario: Scenario) -> None:
+    assets, blocks = _names(scenario.assets), {c.name: c.interval for c in scenario.chains}
+    for i, v in enumerate(scenario.venues):
+        if v.chain:
+            _known(f"venues.{i}.chain", v.chain, blocks)
+        _without_manipulation(f"venues.{i}.impact", v, blocks.get(v.chain, v.interval))
+        seen = set()
+        for j, m in enumerate(v.markets):
+            _known(f"venues.{i}.markets.{j}.asset", m.asset, assets)
+            if (m.asset, m.kind) in seen:
+                raise ValueError(f"venues.{i}.markets.{j}: {m.asset} {m.kind} is there twice; remove one")
+            seen.add((m.asset, m.kind))
+
+
+def _check_links(scenario: Scenario) -> None:
+    """Shocks, bridges and oracles name what exists."""
+    assets, chains, venues = _names(scenario.assets), _names(scenario.chains), _names(scenario.venues)
+    for i, shock in enumerate(scenario.prices.shocks):
+        for a in shock.assets:
+            _known(f"prices.shocks.{i}.assets", a, assets)
+    for i, b in enumerate(scenario.bridges):
+        _known(f"bridges.{i}.source", b.source, chains)
+        _known(f"bridges.{i}.target", b.target, chains)
+        _known(f"bridges.{i}.asset", b.asset, assets)
+        if b.source == b.target:
+            raise ValueError(f"bridges.{i}.target: '{b.name}' joins {b.source} with itself; name another chain")
+    for i, o in enumerate(scenario.oracles):
+        _known(f"oracles.{i}.chain", o.chain, chains)
+        for s in o.sources:
+            _known(f"oracles.{i}.sources", s, venues)
+        for a in o.assets:
+            _known(f"oracles.{i}.assets", a, assets)
+
+
+def _check_protocol(at: str, p: ProtocolSpec, scenario: Scenario) -> None:
+    venues, oracles = {v.name: v for v in scenario.venues}, {o.name: o for o in scenario.oracles}
+    _known(f"{at}.chain", p.chain, _names(scenario.chains))
+    _known(f"{at}.venue", p.venue, venues)
+    _known(f"{at}.oracle", p.oracle, oracles)
+    _known(f"{at}.settlement", p.settlement, _names(scenario.assets))
+    perps = {m.asset for m in venues[p.venue].markets if m.kind == "perp"}
+    for j, market in enumerate(p.markets):
+        _known(f"{at}.markets.{j}.asset", market.asset, perps)
+    for j, c in enumerate(p.collateral):
+        _check_collateral(f"{at}.collateral.{j}", c, p, scenario)
+    if oracles[p.oracle].chain != p.chain:
+        raise ValueError(
+            f"{at}.oracle: '{p.oracle}' reports to chain '{oracles[p.oracle].chain}', not to '{p.chain}'; "
+            "name a feed on the protocol's chain"
+        )
+
+
+def _check_collateral(at: str, c: CollateralSpec, p: ProtocolSpec, scenario: Scenario) -> None:
+    """A coin at home is not the settlement asset; one elsewhere has a bridge that carries it home."""
+    _known(f"{at}.asset", c.asset, _names(scenario.assets))
+    if c.asset == p.settlement and c.chain in ("", p.chain):
+        raise ValueError(f"{at}: {c.asset} at home is the settlement asset itself; remove it")
+    if c.chain and c.chain != p.chain:
+        bridges = {b.name: b for b in scenario.bridges}
+        _known(f"{at}.chain", c.chain, _names(scenario.chains))
+        _known(f"{at}.bridge", c.bridge, bridges)
+        b = bridges[c.bridge]
+        if b.asset != c.asset:
+            raise ValueError(f"{at}.bridge: '{b.name}' carries {b.asset}, not {c.asset}; name another")
+        if {b.source, b.target} != {c.chain, p.chain}:
+            raise ValueError(
+                f"{at}.bridge: '{b.name}' joins {b.source} and {b.target}, not {c.chain} and {p.chain}; name another"
+            )
 
 
 def _without_manipulation(key: str, venue: VenueSpec, block: float) -> None:

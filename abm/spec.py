@@ -188,9 +188,13 @@ class ImpactSpec(Spec):
 
 
 class DepthSpec(Spec):
-    """How the depth behind a market moves: D0 exp(-a * volatility ratio) with refill; makers add their own."""
+    """How the depth behind a market moves: D0 exp(-a * volatility ratio) with refill; makers add their own.
 
-    volatility_response: NonNegative = Field(0.5, description="a, per unit of realised over usual volatility less one")
+    The default of a: asks of BTCUSDT within one per cent stood at 16 % of before at 21:22:31 on 10 October 2025, when
+    the volatility of BTC that this model's estimator gives on the day's trades was 21 times the usual: ln(1/0.16)/20.
+    """
+
+    volatility_response: NonNegative = Field(0.09, description="a, per unit of realised over usual volatility less one")
     volatility_halflife: Positive = Field(300.0, description="seconds, of the realised volatility that makers watch")
     refill: Positive = Field(60.0, description="seconds in which the gap to the wanted depth falls to 1/e")
     consumed: Fraction = Field(0.5, description="part of a block's net volume that is taken out of the depth")

@@ -65,6 +65,7 @@ class World:
     cohorts: list[str]
     spots: dict[str, list[int]]
     sequences: dict[str, int] = field(default_factory=dict)
+    _token_prices: tuple[tuple[float, int], Floats] = field(default_factory=lambda: ((-1.0, 0), np.zeros(0)))
     _stress: tuple[float, float] = (-1.0, 0.0)
     opening: dict[str, float] = field(default_factory=dict)
     voluntary: dict[str, float] = field(default_factory=dict)
@@ -84,12 +85,17 @@ class World:
     def price(self, asset: str) -> float:
         """Mean of the last prices on the asset's spot books; 1 for an asset that trades nowhere (a stable coin)."""
         books = self.spots.get(asset)
-        return float(np.mean(self.books.last[books])) if books else 1.0
+        return sum(float(self.books.last[b]) for b in books) / len(books) if books else 1.0
 
     def prices_by_token(self) -> Floats:
-        """float64[tokens]: USD per unit of each token."""
-        price = {asset: self.price(asset) for asset in {a for a, _ in self.treasury.tokens}}
-        return np.array([price[a] for a, _ in self.treasury.tokens])
+        """float64[tokens]: USD per unit of each token, as of the last tick or trade."""
+        if self._token_prices[0] != (self.now, self.tape.moves):
+            price = {asset: self.price(asset) for asset in {a for a, _ in self.treasury.tokens}}
+            self._token_prices = (
+                (self.now, self.tape.moves),
+                np.array([price[a] for a, _ in self.treasury.tokens]),
+            )
+        return self._token_prices[1]
 
     def place(self, venue: str) -> str:
         """Where coins that trade on a venue lie: its chain, or the exchange itself."""
@@ -159,15 +165,17 @@ class World:
     def transfer(self, holder: int, asset: str, source: str, target: str, amount: float) -> float:
         """Move a wallet's coins between an exchange and a chain; what was sent.
 
-        They arrive after the exchange's transfer delay; a suspended exchange sends and takes nothing.
+        They arrive after the slower exchange's transfer delay; a suspended exchange sends and takes nothing.
         """
         amount = min(amount, max(float(self.treasury.balance[holder, self.treasury.token(asset, source)]), 0.0))
-        venue = next((v for v in self.scenario.venues if not v.chain and v.name in (source, target)), None)
-        if amount <= 0.0 or venue is None or any(a <= self.now < b for a, b in venue.suspended):
+        venues = [v for v in self.scenario.venues if not v.chain and v.name in (source, target)]
+        if amount <= 0.0 or not venues or any(a <= self.now < b for v in venues for a, b in v.suspended):
             return 0.0
         a, b = self.treasury.token(asset, source), self.treasury.token(asset, target)
         self.treasury.move(holder, self.treasury.holder("transit"), a, amount)
-        self.transfers.append((self.now + venue.transfer_delay, holder, a, b, len(self.transfers), amount))
+        self.transfers.append(
+            (self.now + max(v.transfer_delay for v in venues), holder, a, b, len(self.transfers), amount)
+        )
         return amount
 
     def deliver_transfers(self) -> None:

@@ -65,7 +65,7 @@ class Arbitrageur(Resident):
         self._endow()
         self._orders: dict[int, float] = {}
         self._number = 0
-        self._look = self.world.now
+        self._look = self.world.now + self.params.refill_every
         self._hedged = True
 
     # means
@@ -162,18 +162,22 @@ class Arbitrageur(Resident):
         if gap.max() <= 0.0:
             return
         used: set[int] = set()
+        most = self.params.trade * self.free_capital()
+        rooms = [(leg.room(1), leg.room(-1)) for leg in self.legs]
         for k in np.argsort(-gap, kind="stable"):
             i, j = (int(leg) for leg in self.pairs[k])
             if gap[k] <= 0.0:
                 return
-            if not used & {i, j} and self._trade(self.legs[i], self.legs[j]):
+            if used & {i, j}:
+                continue
+            room = min(rooms[i][0], rooms[j][1], most / float(self.world.books.last[self.legs[i].book]))
+            if self._trade(self.legs[i], self.legs[j], room):
                 used |= {i, j}
 
-    def _trade(self, cheap: Leg, dear: Leg) -> bool:
-        """Buy and sell as much as pays and as there are means for; whether that was worth it."""
+    def _trade(self, cheap: Leg, dear: Leg, most: float) -> bool:
+        """Buy and sell as much as pays, at most as there are means for (coins); whether that was worth it."""
         books = self.world.books
         price = float(books.last[cheap.book])
-        most = min(cheap.room(1), dear.room(-1), self.params.trade * self.free_capital() / price)
         if most * price < self.params.minimum:
             return False
         size = closing_size(books, cheap.book, dear.book, most, self.params.margin, self.world.now)

@@ -33,7 +33,8 @@ class KeeperParams(Params):
     settle: Positive = Field(
         30.0, description="seconds for which fronted capital is locked when all collateral lies at home"
     )
-    bundle: Annotated[int, Field(ge=1)] = Field(10, description="liquidations in one transaction")
+    bundle: Annotated[int, Field(ge=1)] = Field(20, description="liquidations in one transaction")
+    patience: Positive = Field(12.0, description="seconds before it bids again for an account that is still in breach")
     minimum: Annotated[float, Field(ge=0)] = Field(1.0, description="least reward over gas that it works for, USD")
 
 
@@ -72,7 +73,7 @@ class Keeper(Resident):
         """Accounts worth liquidating, the capital each needs and its expected reward, best first."""
         p, rule = self.target, self.target.spec.liquidation
         rows = p.liquidatable
-        patience = self.world.now - 3.0 * self.world.chains[p.chain].interval
+        patience = self.world.now - self.params.patience
         self._sent = {account: sent for account, sent in self._sent.items() if sent > patience}
         if self._sent:
             rows = rows[~np.isin(p.ledger.id[rows], np.fromiter(self._sent, np.int64))]

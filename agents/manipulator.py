@@ -183,8 +183,13 @@ class Manipulator(Resident):
         self._pushed = done
 
     def _to_push(self, book: int, amount: float) -> Callable[[], float]:
-        """Coins to buy for an amount of USD, or the coins to sell."""
-        return lambda: amount / float(self.world.books.last[book]) if self.params.side > 0 else -amount
+        """Coins that an amount of USD buys with their impact, or the coins to sell."""
+        books = self.world.books
+
+        def buys() -> float:
+            return amount / books.quote(book, amount / float(books.last[book]), self.world.now)
+
+        return buys if self.params.side > 0 else lambda: -amount
 
     def _unwind(self, now: float) -> None:
         """Trade back what it has bought or sold, evenly over what is left of the time."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abm.draws import Draws
+from abm.identity import OWNER_STRIDE
 from abm.ledger import CROSS, ISOLATED
 from abm.protocol.protocol import Protocol
 from agents.resident import Params
@@ -27,6 +28,10 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 SLACK = 0.9
 """Opening portfolios use at most this part of what the initial margin allows."""
 
+MOST_POSITIONS = OWNER_STRIDE - 2
+"""Positions of an owner at most: each has a sub-account of its own under isolated margin, and portfolios are the same
+in both modes."""
+
 
 class CoinShare(Params):
     """Part of the collateral that some of the accounts hold in a coin."""
@@ -40,7 +45,9 @@ class CoinShare(Params):
 class PortfolioParams(Params):
     """What the portfolios of a cohort look like."""
 
-    twin: str = Field("", description="a cohort on another protocol whose owners these are: same draws, same portfolios")
+    twin: str = Field(
+        "", description="a cohort on another protocol whose owners these are: same draws, same portfolios"
+    )
     accounts: Annotated[int, Field(ge=1, le=5_000_000)]
     equity: Positive = Field(5000.0, description="median equity, USD")
     equity_sigma: NonNegative = Field(1.5, description="standard deviation of its logarithm")
@@ -111,7 +118,7 @@ def _markets(params: Any, protocol: Protocol, owners: Ints, draws: Draws) -> Int
     """int64[n, K]: distinct markets of each owner, by the Gumbel-top-k rule for weights without replacement."""
     count = len(protocol.markets)
     weights = np.array([params.markets.get(a, 0.0) if params.markets else 1.0 for a in protocol.assets])
-    slots = min(protocol.ledger.slots, int((weights > 0).sum()))
+    slots = min(protocol.ledger.slots, int((weights > 0).sum()), MOST_POSITIONS)
     gumbel = -np.log(draws.exponential("market", owners[:, None], np.arange(count)))
     with np.errstate(divide="ignore"):
         order = np.argsort(-(np.log(weights) + gumbel), axis=1, kind="stable")[:, :slots]

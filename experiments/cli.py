@@ -1,6 +1,8 @@
 """The command line.  Commands are loaded when they are called, so that help is there at once."""
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -61,7 +63,12 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     ctx.exit()
 
 
-@click.group(cls=_Commands, epilog="Example: crossfire run crash --seed 7 --out results/mine")
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: crossfire run crash --seed 7 --out results/mine",
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -70,8 +77,11 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     is_eager=True,
     help="Versions of code, schema and packages.",
 )
-def _crossfire() -> None:
+@click.pass_context
+def _crossfire(ctx: click.Context) -> None:
     """Crossfire: an agent-based model of systemic risk in cross-margin crypto derivatives."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main() -> None:
@@ -89,7 +99,7 @@ def _guarded(call: Callable[[], Any]) -> int:
         click.echo("interrupted; nothing half-written is left", err=True)
         return 130
     except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
+        click.echo(f"error: {_advised(error)}", err=True)
         return 2
     except BrokenPipeError:
         sys.stderr.close()
@@ -99,8 +109,17 @@ def _guarded(call: Callable[[], Any]) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _advised(error: click.ClickException) -> str:
+    """A wrong word on the command line as one line, with the help to look into where it has no advice of its own."""
+    message = " ".join(error.format_message().split())
+    if ";" in message or "Did you mean" in message:
+        return message
+    context = getattr(error, "ctx", None)
+    return f"{message.rstrip('.')}; see {context.command_path if context else 'crossfire'} --help"
+
+
 def _mistake(error: Exception) -> int:
-    """Exit code of a user's mistake (2) or of a failed audit (1); anything else is ours, and raised."""
+    """Exit code of a user's mistake or a full disk (2), or of a failed audit (1); anything else is ours, and raised."""
     from abm.errors import AuditError, UserError
 
     if isinstance(error, UserError):
@@ -109,4 +128,8 @@ def _mistake(error: Exception) -> int:
     if isinstance(error, AuditError):
         click.echo(f"audit failed: {error}", err=True)
         return 1
+    if os.strerror(errno.ENOSPC) in str(error):  # polars has errors of its own for what the system refuses
+        where = getattr(error, "filename", None) or "writing"
+        click.echo(f"error: {where}: {os.strerror(errno.ENOSPC)}; free space or choose another --out", err=True)
+        return 2
     raise error

@@ -9,13 +9,13 @@ from abm.contagion.graph import write_graph
 from abm.errors import RunFolderError
 from abm.scenario import Scenario
 from experiments.answer import print_effects
-from experiments.commands.trace import print_trace, trace_tables
 from experiments.console import print_json, run_progress, sweep_progress, usd
 from experiments.design import Design
 from experiments.figures import save_picture
 from experiments.report import write_report
 from experiments.simulate import simulate
 from experiments.sweep import run_sweep
+from experiments.tracing import print_trace, trace_tables
 
 __all__ = ["run_demo"]
 

@@ -86,7 +86,7 @@ def with_accounts(scenario: Scenario, accounts: Path) -> Scenario:
 def check(scenario: Scenario) -> None:
     """Find what reading alone does not: agents' own keys, and pieces that do not fit together.
 
-    The world is built and peopled; where its prices come from a file, from flat ones instead.
+    The world is built and peopled; files of prices and of accounts are not read.
 
     Raises
     ------
@@ -96,8 +96,13 @@ def check(scenario: Scenario) -> None:
     if scenario.prices.kind != "jump_diffusion":
         flat = {"prices.kind": "jump_diffusion", "prices.file": ""}
         scenario = scenario.override(flat, where="prices")
+    from agents.resident import read_params
+    from agents.snapshot import SnapshotParams
+
     short = scenario.override({"clock.duration": scenario.clock.price_interval}, where="clock")
     files = [a for a in short.agents if a.kind == "snapshot"]
+    for agent in files:
+        read_params(SnapshotParams, agent)
     build(
         Scenario.from_dict(
             short.to_dict() | {"agents": [a.model_dump(mode="json") for a in short.agents if a not in files]}

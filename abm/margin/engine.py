@@ -75,8 +75,12 @@ class Engine(ABC):
     """A family of margin rules."""
 
     @abstractmethod
-    def free_margin(self, ledger: Ledger, terms: Terms) -> Floats:
-        """float64[n]: free margin of every account, USD; +inf for accounts that cannot breach."""
+    def free_margin(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
+        """float64[rows]: free margin, USD; +inf for accounts that cannot breach."""
+
+    @abstractmethod
+    def gross_sensitivity(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
+        """float64[rows]: most that free margin can fall, in USD, per unit of relative move of all prices and funding."""
 
     @abstractmethod
     def assess(self, ledger: Ledger, terms: Terms, rows: Ints) -> Assessment:

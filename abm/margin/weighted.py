@@ -35,27 +35,28 @@ def initial_fraction(base: Floats, open_notional: Floats, lower: Floats, upper: 
 
 
 def free_margin_kernel_python(
-    mode: NDArray[np.int8], slot_market: NDArray[np.int16], slot_size: Floats, quote: Floats, coins: Floats,
-    price: Floats, funding: Floats, mmf: Floats, coin_value: Floats,
+    rows: Ints, mode: NDArray[np.int8], slot_market: NDArray[np.int16], slot_size: Floats, quote: Floats,
+    coins: Floats, price: Floats, funding: Floats, mmf: Floats, coin_value: Floats,
 ) -> Floats:  # fmt: skip
-    """float64[n]: net collateral less maintenance margin; +inf for system accounts and accounts without positions
+    """float64[rows]: net collateral less maintenance margin; +inf for system accounts and accounts without positions
     that owe nothing."""
-    result = np.empty(len(quote))
-    for i in range(len(quote)):
-        free = quote[i]
+    result = np.empty(len(rows))
+    for i in range(len(rows)):
+        row = rows[i]
+        free = quote[row]
         any_position = False
         for k in range(slot_market.shape[1]):
-            m = slot_market[i, k]
+            m = slot_market[row, k]
             if m < 0:
                 break
             any_position = True
-            size = slot_size[i, k]
+            size = slot_size[row, k]
             free += size * (price[m] - funding[m]) - abs(size) * price[m] * mmf[m]
-        if mode[i] == SYSTEM or (not any_position and quote[i] >= 0.0):
+        if mode[row] == SYSTEM or (not any_position and quote[row] >= 0.0):
             result[i] = np.inf
             continue
         for h in range(coins.shape[1]):
-            free += coins[i, h] * coin_value[h]
+            free += coins[row, h] * coin_value[h]
         result[i] = free
     return result
 
@@ -97,14 +98,20 @@ assess_kernel = njit(cache=True)(assess_kernel_python)
 class Weighted(Engine):
     """Margin as a weighted sum; cross and isolated accounts alike (an isolated one holds one position)."""
 
-    def free_margin(self, ledger: Ledger, terms: Terms) -> Floats:
-        """float64[n]: free margin of every account; +inf where it cannot breach."""
+    def free_margin(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
+        """float64[rows]: free margin; +inf where an account cannot breach."""
         return np.asarray(
             free_margin_kernel(
-                ledger.mode, ledger.slot_market, ledger.slot_size, ledger.quote, ledger.coins,
+                rows, ledger.mode, ledger.slot_market, ledger.slot_size, ledger.quote, ledger.coins,
                 terms.price, terms.funding, terms.mmf, terms.coin_price * (1.0 - terms.haircut) * terms.stale,
             )
         )  # fmt: skip
+
+    def gross_sensitivity(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
+        """sum |size| (1 + mmf) price + sum coins * price * (1 - haircut) * staleness."""
+        weight = np.append(terms.price * (1.0 + terms.mmf), 0.0)[ledger.slot_market[rows]]
+        coin = ledger.coins[rows] @ (terms.coin_price * (1.0 - terms.haircut) * terms.stale)
+        return np.asarray(np.sum(np.abs(ledger.slot_size[rows]) * weight, axis=1) + coin)
 
     def assess(self, ledger: Ledger, terms: Terms, rows: Ints) -> Assessment:
         """Equity, margin equity, initial and maintenance margin, notional."""

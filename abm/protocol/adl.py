@@ -24,14 +24,18 @@ Ints = NDArray[np.int64]
 
 
 def triggered(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
-    """bool[rows]: whether the protocol's rule allows auto-deleveraging against each account now."""
+    """bool[rows]: whether the protocol's rule allows auto-deleveraging against each account now.
+
+    `fund_empty`: the account lacks more than the insurance fund has (dYdX v4 deleverages where the fund cannot cover
+    a loss); `vault_negative`: the backstop vault's equity is below zero; `account_negative`: the account's own is.
+    """
     equity = protocol.engine.assess(protocol.ledger, protocol.terms, np.append(rows, protocol.vault)).equity
     trigger = protocol.spec.liquidation.adl.trigger
     if trigger == "account_negative":
         return np.asarray(equity[:-1] < 0.0)
     if trigger == "vault_negative":
         return np.full(len(rows), equity[-1] < 0.0)
-    return np.asarray((equity[:-1] < 0.0) & (protocol.fund <= 0.0))
+    return np.asarray((equity[:-1] < 0.0) & (-equity[:-1] > protocol.fund))
 
 
 def scores(protocol: Protocol, rows: Ints, market: int) -> Floats:

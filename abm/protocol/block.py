@@ -30,10 +30,10 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
     protocol.refresh(now)
     protocol.snapshot(now)
     protocol.credit_remote(now)
-    protocol.serve_queue()
+    _pay_withdrawals(protocol)
     for _ in range(protocol.spec.liquidation.rounds):
         rows, free = find_breached(protocol)
-        heal(protocol, free)
+        heal(protocol, free, episodes.quiet)
         if not len(rows):
             break
         record_breaches(protocol, rows, free, episodes)
@@ -42,17 +42,24 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
         protocol.refresh(now)
     else:
         rows, free = find_breached(protocol)
-        heal(protocol, free)
+        heal(protocol, free, episodes.quiet)
         record_breaches(protocol, rows, free, episodes)
     protocol.liquidatable = worst_first(protocol, rows, free) if len(rows) else rows
+
+
+def _pay_withdrawals(protocol: Protocol) -> None:
+    """Serve the queue; while it waits, what accounts owe here is called in from other chains."""
+    if protocol.queue:
+        take_home(protocol, protocol.ledger.by_id(np.flatnonzero(protocol.ordinary())))
+        protocol.serve_queue()
 
 
 def _serve(protocol: Protocol, rows: Ints, free: Floats) -> bool:
     """Serve breaches by the protocol itself, worst first; whether anything was done."""
     ledger = protocol.ledger
     rule = protocol.spec.liquidation
-    take_home(protocol)
     holds = (ledger.slot_market[rows] >= 0).any(axis=1)
+    take_home(protocol, ledger.by_id(rows[~holds]))
     backs = (ledger.coins[rows] > 0.0).any(axis=1)
     owes = ledger.quote[rows] < 0.0
     stuck = holds & _for_backstop(protocol, rows)
@@ -63,11 +70,17 @@ def _serve(protocol: Protocol, rows: Ints, free: Floats) -> bool:
     taken = rows[stuck][: rule.per_round]
     left = take_over(protocol, taken) if len(taken) else taken
     done |= len(left) < len(taken)
-    mine = rows[holds & ~stuck] if rule.route == "book" else left
+    mine = np.concatenate([left, rows[holds & ~stuck]]) if rule.route == "book" else left
     done |= _close(protocol, mine[: rule.per_round], "", "book")
-    if rule.route != "keeper":
-        done |= _sell(protocol, rows[~holds & backs & owes][: rule.per_round], "", "book")
+    seized = ~holds & backs & owes & _for_sale(protocol, rows)
+    done |= _sell(protocol, rows[seized][: rule.per_round], "", "book")
     return bool(done)
+
+
+def _late(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
+    """Accounts that nobody has served for too long."""
+    waited = protocol.tape.time - protocol.ledger.since[rows]
+    return np.asarray(waited >= protocol.spec.liquidation.backstop_after)
 
 
 def _for_backstop(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
@@ -76,9 +89,18 @@ def _for_backstop(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
     if rule.route == "vault":
         return np.ones(len(rows), np.bool_)
     view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
-    late = protocol.tape.time - protocol.ledger.since[rows] >= rule.backstop_after
-    deep = view.margin_equity < rule.backstop_below * view.mm
-    return np.asarray(late | deep)
+    return np.asarray(_late(protocol, rows) | (view.margin_equity < rule.backstop_below * view.mm))
+
+
+def _for_sale(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
+    """Accounts without positions whose coins the protocol sells itself: all, but those that keepers may still serve.
+
+    A keeper lives on a penalty, and an account that is worth nothing pays none.
+    """
+    if protocol.spec.liquidation.route != "keeper":
+        return np.ones(len(rows), np.bool_)
+    equity = protocol.engine.assess(protocol.ledger, protocol.terms, rows).equity
+    return np.asarray(_late(protocol, rows) | (equity <= 0.0))
 
 
 def _close(protocol: Protocol, rows: Ints, keeper: str, route: str) -> bool:
@@ -107,9 +129,9 @@ def keeper_liquidates(protocol: Protocol, ids: Ints, keeper: str, holder: int) -
     protocol.refresh(protocol.tape.time)
     ledger = protocol.ledger
     rows = ledger.rows(ids)
-    free = protocol.engine.free_margin(ledger, protocol.terms)
-    take_home(protocol)
-    rows = rows[(free[rows] < 0.0) & (ledger.breach[rows] >= 0)]
+    take_home(protocol, ledger.by_id(rows[~(ledger.slot_market[rows] >= 0).any(axis=1)]))
+    free = protocol.engine.free_margin(ledger, protocol.terms, rows)
+    rows = rows[(free < 0.0) & (ledger.breach[rows] >= 0)]
     if not len(rows):
         return ledger.id[rows], np.zeros(0)
     holds = (ledger.slot_market[rows] >= 0).any(axis=1)

@@ -50,16 +50,22 @@ class Episodes:
 
 
 def find_breached(protocol: Protocol) -> tuple[Ints, Floats]:
-    """Rows with negative free margin in order of account id, and the free margin of every row."""
-    free = protocol.engine.free_margin(protocol.ledger, protocol.terms)
+    """Rows with negative free margin in order of account id, and the free margin of every row that could have one
+    (+inf for all others)."""
+    free = protocol.watch.free_margin(protocol.terms, protocol.tape.time)
     return protocol.ledger.by_id(np.flatnonzero(free < 0.0)), free
 
 
-def heal(protocol: Protocol, free: Floats) -> None:
-    """Close the breaches of accounts that acted, or were acted on, and have free margin again."""
+def heal(protocol: Protocol, free: Floats, quiet: float) -> None:
+    """Close the breaches of accounts that have free margin again, and acted, or were acted on, or had a quiet time.
+
+    Prices alone close no breach before that, so that an account on the edge does not breach in every other block.
+    """
     ledger = protocol.ledger
     open_ = np.flatnonzero(ledger.breach >= 0)
-    healed = open_[(free[open_] >= 0.0) & (ledger.changed[open_] >= ledger.since[open_])]
+    since = ledger.since[open_]
+    over = (ledger.changed[open_] >= since) | (protocol.tape.time - since > quiet)
+    healed = open_[(free[open_] >= 0.0) & over]
     ledger.breach[healed] = -1
     ledger.since[healed] = np.nan
 

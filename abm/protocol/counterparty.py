@@ -39,15 +39,14 @@ class Counterparty:
         others, shares = self._makers(market)
         net = float(np.sum(sizes))
         against = -net * shares
+        others, against = others[against != 0.0], against[against != 0.0]
         street = -net - float(np.sum(against))
         all_rows = np.concatenate([rows, others, [p.street]]).astype(np.int64)
         all_sizes = np.concatenate([sizes, against, [street]])
         n = len(all_rows)
-        changed = p.ledger.changed[others]
         p.ledger.trade(
             all_rows, np.full(n, market), all_sizes, np.full(n, price), p.funding, p.tape.time
         )  # fmt: skip
-        p.ledger.changed[others] = np.where(against != 0.0, p.tape.time, changed)
 
     def _makers(self, market: int) -> tuple[Ints, Floats]:
         """Rows of the makers that quote and are not in breach, and the share of the volume that each takes."""

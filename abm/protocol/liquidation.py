@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["close_positions", "sell_collateral", "take_home", "wanted", "worst_first"]
 
-LEAST_FILL = 0.01
+LEAST_FILL = 0.1
 """Part of a liquidation order that the venue's price band must let through for it to be sent."""
 
 Floats = NDArray[np.float64]
@@ -147,24 +147,29 @@ def _swap(protocol: Protocol, h: int, book: int, rows: Ints, sold: Floats, proce
     protocol.fund += float(np.sum(penalty))
 
 
-def take_home(protocol: Protocol) -> None:
-    """Settle debts in the settlement asset out of remote balances of the same asset.
+def take_home(protocol: Protocol, rows: Ints) -> None:
+    """Settle what some accounts (in order of id) owe in the settlement asset out of their remote balances of it.
 
-    The account is credited at once; the coins travel over the bridge and are cash when they arrive.
+    An account owes what its equity in that asset, positions at the price that decides breaches, lies below zero.  It
+    is credited at once; the coins travel over the bridge and are cash when they arrive.
     """
     ledger = protocol.ledger
     for h, (asset, _) in enumerate(protocol.collaterals):
         bridge = protocol.remote.bridge[h]
         if asset != protocol.spec.settlement or bridge is None:
             continue
-        rows = ledger.by_id(np.flatnonzero((ledger.quote < 0.0) & (ledger.coins[:, h] > 0.0)))
-        if not len(rows):
+        amounts = np.minimum(_owed_at_home(protocol, rows), ledger.coins[rows, h])
+        who, amounts = rows[amounts > 0.0], amounts[amounts > 0.0]
+        if not len(who) or not protocol.carry_home(bridge, h, float(np.sum(amounts))):
             continue
-        amounts = np.minimum(-ledger.quote[rows], ledger.coins[rows, h])
-        total = float(np.sum(amounts))
-        if not protocol.carry_home(bridge, h, total):
-            continue
-        ledger.coins[rows, h] -= amounts
-        ledger.quote[rows] += amounts
-        ledger.changed[rows] = protocol.tape.time
-        protocol.log_rows("settled", rows, "", asset, amounts)
+        ledger.coins[who, h] -= amounts
+        ledger.quote[who] += amounts
+        ledger.changed[who] = protocol.tape.time
+        protocol.log_rows("settled", who, "", asset, amounts)
+
+
+def _owed_at_home(protocol: Protocol, rows: Ints) -> Floats:
+    """float64[rows]: what equity in the settlement asset lies below zero, USD."""
+    ledger, terms = protocol.ledger, protocol.terms
+    worth = np.append(terms.price - terms.funding, 0.0)[ledger.slot_market[rows]]
+    return np.maximum(-(ledger.quote[rows] + np.sum(ledger.slot_size[rows] * worth, axis=1)), 0.0)

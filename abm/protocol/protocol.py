@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from abm.chains.bridge import Bridge
 from abm.crossing import Crossing
-from abm.ledger import SYSTEM, Ledger
+from abm.ledger import ISOLATED, SYSTEM, Ledger
 from abm.margin.engine import Engine, Terms
+from abm.margin.watch import Watch
 from abm.margin.weighted import initial_fraction
 from abm.oracles.feed import Feed
 from abm.protocol.counterparty import Counterparty
@@ -72,6 +73,7 @@ class Protocol:
         self.assets = tuple(m.asset for m in spec.markets)
         self.collaterals = tuple((c.asset, c.chain or spec.chain) for c in spec.collateral)
         self.ledger = Ledger(len(self.markets), len(self.collaterals), slots)
+        self.watch = Watch(engine, self.ledger)
         self.holder = treasury.holder(f"protocol:{self.name}")
         self.cash_token = treasury.token(spec.settlement, spec.chain)
         self.coin_tokens = tuple(treasury.token(a, c) for a, c in self.collaterals)
@@ -113,6 +115,7 @@ class Protocol:
         known = self.coin_feed >= 0
         coin[known] = self.feed.price[self.coin_feed[known]]
         mmf = self._mmf * self.margin_scale
+        imf = np.minimum(imf * self.margin_scale, 1.0)
         return Terms(price, self.funding, np.maximum(imf, mmf), mmf, coin, self.haircut, self.remote.stale(now))
 
     def price(self, kind: str) -> Floats:
@@ -252,22 +255,29 @@ class Protocol:
     # trading
 
     def admits(self, rows: Ints, markets: Ints, sizes: Floats) -> NDArray[np.bool_]:
-        """Which trades the initial margin allows: those that reduce, and those whose margin is there afterwards."""
+        """Which trades the initial margin allows: those that reduce, and those whose margin is there afterwards,
+        at the price that they would get together on the book, fee included."""
         ledger, terms = self.ledger, self.terms
         held = ledger.slot_market[rows] == markets[:, None]
         old = np.sum(np.where(held, ledger.slot_size[rows], 0.0), axis=1)
         new = old + sizes
         reduces = (np.abs(new) <= np.abs(old)) & (old * new >= 0)
         view = self.engine.assess(ledger, terms, rows)
-        books = self.books[markets]
-        cost = np.abs(sizes) * (
-            np.abs(self.tape.books.last[books] - terms.price[markets])
-            + self.tape.books.last[books] * self.tape.books.spread[books]
-        )
+        cost = self._cost(markets, sizes)
         more = (np.abs(new) - np.abs(old)) * terms.price[markets] * terms.imf[markets]
         room = (held | (ledger.slot_market[rows] < 0)).any(axis=1)
-        single = (ledger.mode[rows] != 1) | (held | (ledger.slot_market[rows] < 0)).all(axis=1)
+        single = (ledger.mode[rows] != ISOLATED) | (held | (ledger.slot_market[rows] < 0)).all(axis=1)
         return np.asarray(reduces | (room & single & (view.margin_equity - cost >= view.im + more)))
+
+    def _cost(self, markets: Ints, sizes: Floats) -> Floats:
+        """What each trade loses, against the price that decides breaches, if the book takes all of them at once, USD."""
+        books, cost = self.tape.books, np.zeros(len(sizes))
+        for market in np.unique(markets):
+            mine, book = markets == market, int(self.books[market])
+            price = books.quote(book, float(np.sum(sizes[mine])), self.tape.time)
+            worse = np.maximum(sizes[mine] * (price - self.terms.price[market]), 0.0)
+            cost[mine] = worse + np.abs(sizes[mine]) * price * books.fee[book]
+        return cost
 
     def trade(self, rows: Ints, markets: Ints, sizes: Floats, *, cause: Cause = "trades") -> Floats:
         """Trade at one price a market, as the initial margin allows; what each got, signed coins.

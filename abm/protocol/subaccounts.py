@@ -44,7 +44,7 @@ def transfer(protocol: Protocol, source: int, target: int, amount: float) -> flo
     a, b = ledger.row(source), ledger.row(target)
     if ledger.owner[a] != ledger.owner[b]:
         raise ValueError("sub-accounts of different owners")
-    amount = min(amount, protocol.withdrawable(a))
+    amount = max(min(amount, protocol.withdrawable(a)), 0.0)
     if amount > 0.0:
         ledger.quote[a] -= amount
         ledger.quote[b] += amount

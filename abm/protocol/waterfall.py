@@ -67,7 +67,8 @@ def take_over(protocol: Protocol, rows: Ints) -> Ints:
     left = list(rows)
     for layer in protocol.spec.liquidation.waterfall:
         if layer == "vault":
-            left = [row for row in left if not _vault_takes(protocol, int(row))]
+            fits = _vault_room(protocol, np.array(left, dtype=np.int64))
+            left = [row for row, go in zip(left, fits, strict=True) if not (go and _vault_takes(protocol, int(row)))]
         elif layer == "adl":
             allowed = triggered(protocol, np.array(left, dtype=np.int64))
             left = [row for row, go in zip(left, allowed, strict=True) if not (go and _deleverage(protocol, int(row)))]
@@ -83,6 +84,14 @@ def _slots(protocol: Protocol, row: int) -> list[int]:
     return [int(k) for k in np.flatnonzero(protocol.ledger.slot_market[row] >= 0)]
 
 
+def _vault_room(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
+    """bool[rows]: whether the vault, as it stands, could carry each account within its leverage."""
+    view = protocol.engine.assess(protocol.ledger, protocol.terms, np.append(rows, protocol.vault))
+    capital = view.equity[-1] + view.equity[:-1]
+    fits = view.notional[:-1] + view.notional[-1] <= protocol.spec.liquidation.vault_leverage * capital
+    return np.asarray(fits & (view.equity[-1] > 0.0))
+
+
 def _vault_takes(protocol: Protocol, row: int) -> bool:
     """All positions and the whole margin go to the vault at the price that decides breaches, if it can carry them.
 
@@ -90,12 +99,7 @@ def _vault_takes(protocol: Protocol, row: int) -> bool:
     """
     ledger, terms, tape = protocol.ledger, protocol.terms, protocol.tape
     vault = protocol.vault
-    view = protocol.engine.assess(ledger, terms, np.array([row, vault]))
-    if view.equity[1] <= 0.0:
-        return False
-    if view.notional[0] + view.notional[1] > protocol.spec.liquidation.vault_leverage * (
-        view.equity[1] + view.equity[0]
-    ):
+    if not _vault_room(protocol, np.array([row]))[0]:
         return False
     breach, account = int(ledger.breach[row]), int(ledger.id[row])
     for slot in _slots(protocol, row):

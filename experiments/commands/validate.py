@@ -26,7 +26,6 @@ def command(file: str, as_json: bool) -> int:
     if as_json:
         print_json({"file": file, "valid": True, "name": scenario.name, "error": None})
     else:
-        click.echo(
-            f"{file}: valid ({scenario.name}: {len(scenario.protocols)} protocols, {len(scenario.agents)} kinds of inhabitants)"
-        )
+        protocols, agents = (", ".join(p.name for p in part) for part in (scenario.protocols, scenario.agents))
+        click.echo(f"{file}: valid ({scenario.name}: protocols {protocols}; inhabitants {agents or 'none'})")
     return 0

@@ -54,12 +54,12 @@ def gap(model: CrossMarginModel, one: str, other: str) -> float:
 
 class TestPool:
     def test_it_pulls_the_pool_to_the_market_within_fees(self) -> None:
-        model = world(arbitrageur(assets=["ETH"]), prices=fall(-0.05, over=0.0))
+        model = world(arbitrageur(assets=["ETH"], capital=4e7), prices=fall(-0.05, over=0.0))
         model.run()
         books = model.world.books
         pool, spot = books.find("pool", "ETH"), books.find("bourse", "ETH")
         costs = 0.003 + 0.0003 + 0.5 * float(books.spread[spot])
-        assert float(books.last[pool] / books.last[spot]) == pytest.approx(1.0 + costs, abs=2e-4)
+        assert abs(float(books.last[pool] / books.last[spot]) - 1.0) < costs + 1e-4
 
     def test_alone_the_pool_stays_where_it_was(self) -> None:
         model = world(prices=fall(-0.05))
@@ -84,19 +84,19 @@ class TestBasis:
     def test_it_narrows_the_gap_between_venues(self, one: str, other: str) -> None:
         record = {"record.markets": 1.0}
         gaps = []
-        for agents in ((), (arbitrageur(assets=["BTC"]),)):
+        for agents in ((), (arbitrageur(assets=["BTC"], capital=4e7),)):
             model = world(*agents, prices=NOISE, change=record)
             model.run()
             gaps.append(gap(model, one, other))
-        assert gaps[1] < 0.6 * gaps[0]
+        assert gaps[1] < 0.3 * gaps[0]
 
     def test_more_capital_closes_it_faster(self) -> None:
-        traded = []
-        for capital in (1e5, 1e6):
-            model = world(arbitrageur(capital=capital, trade=0.02, pairs=SPOTS), prices=NOISE)
+        gaps = []
+        for capital in (1e6, 4e6, 1.6e7):
+            model = world(arbitrageur(capital=capital, pairs=SPOTS), prices=NOISE, change={"record.markets": 1.0})
             model.run()
-            traded.append(float(moves(model)["volume"].abs().sum()))
-        assert traded[1] > 3.0 * traded[0]
+            gaps.append(gap(model, "bourse", "market"))
+        assert gaps[0] > 1.1 * gaps[1] > 1.5 * gaps[2]
 
     def test_each_trade_is_at_most_its_part_of_the_free_capital(self) -> None:
         model = world(arbitrageur(trade=0.01, pairs=SPOTS), prices=NOISE)
@@ -121,12 +121,12 @@ class TestBasis:
 
     def test_several_do_not_close_the_same_gap_twice(self) -> None:
         change = {"record.markets": 1.0, "agents.abe.count": 5}
-        model = world(arbitrageur(capital=2e6, assets=["BTC"]), prices=NOISE, change=change)
+        model = world(arbitrageur(capital=2e7, assets=["BTC"]), prices=NOISE, change=change)
         model.run()
         alone = world(prices=NOISE, change={"record.markets": 1.0})
         alone.run()
-        assert gap(model, "bourse", "market") < 0.6 * gap(alone, "bourse", "market")
-        assert sum(a.wealth() for a in model.inhabitants) > 1e7 - 1e4  # type: ignore[misc]
+        assert gap(model, "bourse", "market") < 0.3 * gap(alone, "bourse", "market")
+        assert max(model.audits.values()) < 1e-9
 
     def test_only_the_pairs_that_are_named_are_traded(self) -> None:
         model = world(arbitrageur(pairs=SPOTS), prices=NOISE)
@@ -152,7 +152,7 @@ class TestLegs:
     def test_a_leg_that_fails_is_squared(self) -> None:
         change = {"chains.alpha.outages": [[60.0, 150.0]], "chains.alpha.expiry": 20.0}
         model = world(
-            arbitrageur(pairs=[("harbor-book/BTC-PERP", "bourse/BTC")]), prices=NOISE | fall(-0.02), change=change
+            arbitrageur(pairs=[("harbor-book/BTC-PERP", "bourse/BTC")], capital=4e7), prices=NOISE | fall(-0.02), change=change
         )  # fmt: skip
         agent = the_arbitrageur(model)
         neutral = agent.exposure("BTC")
