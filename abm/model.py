@@ -138,6 +138,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             protocol.counterparty.street_call()
             protocol.refresh(self.start)
             protocol.snapshot(self.start)
+            protocol.ledger.changed[:] = np.nextafter(self.start, -np.inf)  # what was opened lies before the opening
         self._sample_all()
         self._audit()
         tick = spec.clock.price_interval

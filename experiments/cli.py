@@ -101,8 +101,7 @@ def _guarded(call: Callable[[], Any]) -> int:
     except click.ClickException as error:
         click.echo(f"error: {_advised(error)}", err=True)
         return 2
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit:  # click's answer to a reader that has gone away
         return 0
     except Exception as error:
         return _mistake(error)
@@ -119,7 +118,7 @@ def _advised(error: click.ClickException) -> str:
 
 
 def _mistake(error: Exception) -> int:
-    """Exit code of a user's mistake or a full disk (2), or of a failed audit (1); anything else is ours, and raised."""
+    """Exit code of a user's mistake or a full machine (2), or of a failed audit (1); all else is ours, and raised."""
     from abm.errors import AuditError, UserError
 
     if isinstance(error, UserError):
@@ -128,6 +127,9 @@ def _mistake(error: Exception) -> int:
     if isinstance(error, AuditError):
         click.echo(f"audit failed: {error}", err=True)
         return 1
+    if isinstance(error, MemoryError):
+        click.echo("error: not enough memory for this world; lower clock.duration or the number of accounts", err=True)
+        return 2
     if os.strerror(errno.ENOSPC) in str(error):  # polars has errors of its own for what the system refuses
         where = getattr(error, "filename", None) or "writing"
         click.echo(f"error: {where}: {os.strerror(errno.ENOSPC)}; free space or choose another --out", err=True)

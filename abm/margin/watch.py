@@ -10,47 +10,60 @@ The set of breaches is that of a full revaluation: nothing is left out that coul
 """
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from abm.ledger import Ledger
 from abm.margin.engine import Engine, Terms
 
-__all__ = ["RADIUS", "Watch"]
+__all__ = ["RADIUS", "Watch", "candidates", "candidates_python"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-RADIUS = 0.01
+RADIUS = 0.02
 """Relative distance within which an account is watched; twice as many refreshes and half as many watched at half of it."""
+
+CROWD = 500
+"""Accounts that may have acted since the reference was set, besides twice those near a breach, before it is set anew."""
 
 MARGIN = 1e-9
 """Added to every distance for rounding."""
 
 
 class Watch:
-    """The rows to value in a block; `refreshes` and `valued` say what it has cost."""
+    """The rows to value in a block.
+
+    `rows` are those of the last look, in order; `refreshes` and `valued` say what it has cost.
+    """
 
     def __init__(self, engine: Engine, ledger: Ledger) -> None:
         self._engine, self._ledger = engine, ledger
         self._since = -np.inf
         self._price = self._funding = self._mmf = self._coin = self._factor = np.zeros(0)
-        self._near: Ints = np.zeros(0, np.int64)
+        self._near: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._layout = -1
+        self._watched = 0
+        self.rows: Ints = np.zeros(0, np.int64)
+        self._free: Floats = np.zeros(0)
         self.refreshes = self.valued = 0
 
-    def free_margin(self, terms: Terms, now: float) -> Floats:
-        """float64[n]: free margin of those who could be in breach, +inf for all others (who are not)."""
+    def look(self, terms: Terms, now: float) -> tuple[Ints, Floats]:
+        """Rows that could be in breach, or have been, and the free margin by row: +inf for all others.
+
+        The second array, float64[n], is this watch's own and is written anew at the next look.
+        """
         ledger = self._ledger
         if self._stale(terms):
-            free = self._refresh(terms, now)
-            self.valued += len(ledger)
-            return free
-        changed = np.flatnonzero(ledger.changed >= self._since)
-        rows = np.union1d(self._near, changed) if len(changed) else self._near
-        free = np.full(len(ledger), np.inf)
-        free[rows] = self._engine.free_margin(ledger, terms, rows)
-        self.valued += len(rows)
-        return free
+            self._refresh(terms, now)
+        else:
+            self._free[self.rows] = np.inf
+        self.rows = candidates(self._near, ledger.changed, self._since, ledger.breach)
+        self._free[self.rows] = self._engine.free_margin(ledger, terms, self.rows)
+        self.valued += len(self.rows)
+        if len(self.rows) > CROWD + 2 * self._watched:
+            self._layout = -1  # so many have acted that it is cheaper to begin anew at the next look
+        return self.rows, self._free
 
     def _stale(self, terms: Terms) -> bool:
         """Whether the reference no longer vouches for the accounts that are not watched."""
@@ -67,15 +80,31 @@ class Watch:
             distance = max(distance, float(np.max(np.abs(terms.coin_price - self._coin) / self._coin)))
         return not distance + MARGIN < RADIUS
 
-    def _refresh(self, terms: Terms, now: float) -> Floats:
+    def _refresh(self, terms: Terms, now: float) -> None:
         """Value everybody; watch those whose free margin a move by the radius could take."""
         ledger = self._ledger
         everyone = np.arange(len(ledger))
         free = self._engine.free_margin(ledger, terms, everyone)
         reach = RADIUS * self._engine.gross_sensitivity(ledger, terms, everyone)
-        self._near = np.flatnonzero(free <= reach * (1.0 + MARGIN) + MARGIN)
+        self._near = free <= reach * (1.0 + MARGIN) + MARGIN
+        self._watched = int(np.count_nonzero(self._near))
         self._since, self._layout = now, ledger.layout
         self._price, self._funding, self._mmf = terms.price.copy(), terms.funding.copy(), terms.mmf.copy()
         self._coin, self._factor = terms.coin_price.copy(), (1.0 - terms.haircut) * terms.stale
+        self._free = np.full(len(ledger), np.inf)
         self.refreshes += 1
-        return free
+        self.valued += len(ledger)
+
+
+def candidates_python(near: NDArray[np.bool_], changed: Floats, since: float, breach: Ints) -> Ints:
+    """Rows that are watched, changed at or after `since`, or have an open breach; in order of row."""
+    rows = np.empty(len(near), np.int64)
+    count = 0
+    for i in range(len(near)):
+        if near[i] or changed[i] >= since or breach[i] >= 0:
+            rows[count] = i
+            count += 1
+    return rows[:count].copy()
+
+
+candidates = njit(cache=True)(candidates_python)

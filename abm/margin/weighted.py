@@ -64,6 +64,26 @@ def free_margin_kernel_python(
 free_margin_kernel = njit(cache=True)(free_margin_kernel_python)
 
 
+def gross_kernel_python(
+    rows: Ints, slot_market: NDArray[np.int16], slot_size: Floats, coins: Floats, weight: Floats, coin_value: Floats
+) -> Floats:
+    """float64[rows]: sum of |size| * weight of its market, and of coins * value."""
+    result = np.zeros(len(rows))
+    for i in range(len(rows)):
+        row = rows[i]
+        for k in range(slot_market.shape[1]):
+            m = slot_market[row, k]
+            if m < 0:
+                break
+            result[i] += abs(slot_size[row, k]) * weight[m]
+        for h in range(coins.shape[1]):
+            result[i] += coins[row, h] * coin_value[h]
+    return result
+
+
+gross_kernel = njit(cache=True)(gross_kernel_python)
+
+
 def assess_kernel_python(
     rows: Ints, slot_market: NDArray[np.int16], slot_size: Floats, quote: Floats, coins: Floats, price: Floats,
     funding: Floats, imf: Floats, mmf: Floats, coin_price: Floats, coin_factor: Floats,
@@ -109,9 +129,12 @@ class Weighted(Engine):
 
     def gross_sensitivity(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """sum |size| (1 + mmf) price + sum coins * price * (1 - haircut) * staleness."""
-        weight = np.append(terms.price * (1.0 + terms.mmf), 0.0)[ledger.slot_market[rows]]
-        coin = ledger.coins[rows] @ (terms.coin_price * (1.0 - terms.haircut) * terms.stale)
-        return np.asarray(np.sum(np.abs(ledger.slot_size[rows]) * weight, axis=1) + coin)
+        return np.asarray(
+            gross_kernel(
+                rows, ledger.slot_market, ledger.slot_size, ledger.coins, terms.price * (1.0 + terms.mmf),
+                terms.coin_price * (1.0 - terms.haircut) * terms.stale,
+            )
+        )  # fmt: skip
 
     def assess(self, ledger: Ledger, terms: Terms, rows: Ints) -> Assessment:
         """Equity, margin equity, initial and maintenance margin, notional."""

@@ -52,8 +52,8 @@ class Episodes:
 def find_breached(protocol: Protocol) -> tuple[Ints, Floats]:
     """Rows with negative free margin in order of account id, and the free margin of every row that could have one
     (+inf for all others)."""
-    free = protocol.watch.free_margin(protocol.terms, protocol.tape.time)
-    return protocol.ledger.by_id(np.flatnonzero(free < 0.0)), free
+    rows, free = protocol.watch.look(protocol.terms, protocol.tape.time)
+    return protocol.ledger.by_id(rows[free[rows] < 0.0]), free
 
 
 def heal(protocol: Protocol, free: Floats, quiet: float) -> None:
@@ -62,7 +62,10 @@ def heal(protocol: Protocol, free: Floats, quiet: float) -> None:
     Prices alone close no breach before that, so that an account on the edge does not breach in every other block.
     """
     ledger = protocol.ledger
-    open_ = np.flatnonzero(ledger.breach >= 0)
+    looked = protocol.watch.rows
+    open_ = looked[ledger.breach[looked] >= 0]
+    if not len(open_):
+        return
     since = ledger.since[open_]
     over = (ledger.changed[open_] >= since) | (protocol.tape.time - since > quiet)
     healed = open_[(free[open_] >= 0.0) & over]

@@ -25,12 +25,15 @@ class Counterparty:
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self._quotes: dict[int, dict[int, float]] = {}
+        self._sorted: dict[int, tuple[Ints, Floats]] = {}
 
     def quote(self, account: int, market: int, usd: float) -> None:
         """A maker's depth within one per cent, on one side, USD; replaces its earlier quote."""
         quotes = self._quotes.setdefault(market, {})
         quotes[account] = usd
-        total = sum(quotes[a] for a in sorted(quotes))
+        accounts = sorted(quotes)
+        self._sorted[market] = np.array(accounts, np.int64), np.array([quotes[a] for a in accounts])
+        total = sum(quotes[a] for a in accounts)
         self._protocol.tape.books.set_maker_depth(int(self._protocol.books[market]), total)
 
     def trade(self, rows: Ints, market: int, sizes: Floats, price: float) -> None:
@@ -51,11 +54,9 @@ class Counterparty:
     def _makers(self, market: int) -> tuple[Ints, Floats]:
         """Rows of the makers that quote and are not in breach, and the share of the volume that each takes."""
         p = self._protocol
-        quotes = self._quotes.get(market)
-        if not quotes:
+        if market not in self._sorted:
             return np.zeros(0, np.int64), np.zeros(0)
-        accounts = np.array(sorted(quotes), np.int64)
-        usd = np.array([quotes[int(a)] for a in accounts])
+        accounts, usd = self._sorted[market]
         rows = p.ledger.rows(accounts)
         usd = np.where(p.ledger.breach[rows] >= 0, 0.0, usd)
         book = int(p.books[market])

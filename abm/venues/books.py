@@ -125,6 +125,7 @@ class Books:
         """f8[B, E], exponential means of last over ticks."""
         self.start, self.interval = start, interval
         self._find = {(book.venue, book.market): i for i, book in enumerate(names)}
+        self._of_chain: dict[str, Ints] = {}
         self._started = False
         self._bind()
         for name, values in parameters.items():
@@ -161,7 +162,11 @@ class Books:
 
     def of_chain(self, chain: str) -> Ints:
         """i8: the books that a chain's blocks (or an exchange's own engine) open, in order."""
-        return np.array([i for i, book in enumerate(self.names) if book.chain == chain], dtype=np.int64)
+        found = self._of_chain.get(chain)
+        if found is None:
+            found = np.array([i for i, book in enumerate(self.names) if book.chain == chain], dtype=np.int64)
+            self._of_chain[chain] = found
+        return found
 
     def theta(self, seconds: float) -> int:
         """Where in `thetas` a time constant stands."""

@@ -15,17 +15,30 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="Print {html, picture}.")
 def command(source: Path, html: Path | None, sweep: Path | None, picture: Path | None, as_json: bool) -> None:
     """Write the report of a run or of a sweep: one HTML file that needs no network."""
-    from abm.record import Record
     from experiments.console import print_json
-    from experiments.figures import save_picture
     from experiments.report import write_report
 
-    written = write_report(source, html or source / "report.html", sweep=sweep)
     if picture is not None:
-        save_picture(Record.read(source), picture)
+        _draw(source, picture)
+    written = write_report(source, html or source / "report.html", sweep=sweep)
     if as_json:
         print_json({"html": str(written), "picture": None if picture is None else str(picture)})
         return
     click.echo(str(written))
     if picture is not None:
         click.echo(str(picture))
+
+
+def _draw(source: Path, picture: Path) -> None:
+    """The cascade of a run as a PNG."""
+    from abm.errors import RunFolderError
+    from abm.record import Record
+    from experiments.figures import save_picture
+    from experiments.report.view import is_sweep
+
+    if is_sweep(source):
+        raise RunFolderError(str(source), "is a sweep, and --picture draws the cascade of a run", "leave it out")
+    try:
+        save_picture(Record.read(source), picture)
+    except OSError as error:
+        raise RunFolderError(str(picture), f"cannot be written ({error.strerror})", "choose another file") from error

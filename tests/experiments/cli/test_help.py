@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.experiments.cli.command_line import crossfire, process, refused
 
 import experiments
 from experiments.cli import COMMANDS
+from tests.experiments.cli.command_line import crossfire, process, refused
 
 pytestmark = pytest.mark.xdist_group("cli")
 

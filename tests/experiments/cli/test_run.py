@@ -6,11 +6,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.experiments.cli.command_line import SHORT, crossfire, process, refused
 
 from abm.record import SCHEMA_VERSION
 from abm.scenario import Scenario
 from abm.tables import TABLES
+from tests.experiments.cli.command_line import SHORT, crossfire, process, refused
 
 pytestmark = pytest.mark.xdist_group("cli")
 

@@ -1,0 +1,126 @@
+"""`crossfire sweep`: a small design, its interruption and resumption, its mistakes, its report."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.experiments.cli.command_line import crossfire, process, refused
+from tests.experiments.cli.terminal import terminal
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+DESIGN = """
+name = "levers"
+purpose = "does isolated margin save the fund?"
+scenario = "bay.toml"
+seeds = [1]
+outcomes = ["breaches", "deficit"]
+
+[set]
+"clock.duration" = 700.0
+"agents.retail.params.accounts" = 60
+
+[[levers]]
+name = "margin"
+key = "protocols.harbor.mode"
+values = ["cross", "isolated"]
+"""
+
+
+@pytest.fixture
+def design(world: Path) -> Path:
+    """The file of a design of two runs, its scenario beside it."""
+    Path("bay.toml").write_text(world.read_text())
+    Path("levers.toml").write_text(DESIGN)
+    return Path("levers.toml")
+
+
+def test_a_sweep_is_run_told_and_reported(design: Path) -> None:
+    answer = process("sweep", design, "--workers", 1, "--out", "swept")
+    assert answer.code == 0, answer.err
+    assert answer.err == ""
+    assert answer.out.startswith("2 of 2 runs done (0 from before) in swept\n")
+    assert "margin = isolated" in answer.out
+    assert pl.read_parquet("swept/runs.parquet").height == 2
+    refused(crossfire("sweep", design, "--out", "swept"), "swept", "not empty", "--resume")
+    again = crossfire("sweep", design, "--out", "swept", "--resume", "--json")
+    told = json.loads(again.out)
+    assert (again.code, told["reused"], told["done"], told["failed"]) == (0, 2, 2, [])
+    assert crossfire("report", "swept").out == "swept/report.html\n"
+    refused(crossfire("trace", "swept"), "swept")
+    refused(crossfire("report", "swept", "--picture", "mine.png"), "swept", "is a sweep", "leave it out")
+
+
+def test_an_interrupted_sweep_goes_on_where_it_stopped(design: Path) -> None:
+    design.write_text(DESIGN.replace("seeds = [1]", "seeds = { count = 40 }").replace("= 60", "= 600"))
+    with terminal("sweep", design, "--workers", "1", "--out", "cut") as shown:
+        shown.read_until(r"\b[1-9]\d?/80 runs")
+        shown.process.send_signal(signal.SIGINT)
+        code, out = shown.finish()
+    assert (code, out) == (130, "")
+    assert "interrupted" in shown.shown
+    assert "Traceback" not in shown.shown
+    runs = list(Path("cut/runs").iterdir())
+    assert 0 < len(runs) < 80
+    assert all(re.fullmatch(r"[0-9a-f]+\.json", p.name) and json.loads(p.read_text()) for p in runs)
+
+
+def test_a_run_that_fails_is_told_and_the_exit_code_is_one(design: Path) -> None:
+    """Where isolated margin is asked of a protocol whose cohort cannot have it, one of the two runs fails."""
+    text = DESIGN.replace('key = "protocols.harbor.mode"', 'key = "agents.keepers.params.protocol"')
+    design.write_text(text.replace('["cross", "isolated"]', '["harbor", "harbour"]'))
+    answer = process("sweep", design, "--workers", 1, "--out", "swept")
+    assert answer.code == 1
+    assert "1 of 2 runs done" in answer.out
+    assert re.search(r"failed: [0-9a-f]+: .*unknown protocol 'harbour'", answer.err)
+    assert "Traceback" not in answer.err
+
+
+EDITS: dict[str, tuple[Callable[[str], str], list[str]]] = {
+    "misspelt key": (lambda t: t.replace("purpose", "purpos"), ["levers.toml: purpos", "did you mean 'purpose'?"]),
+    "misspelt key of a lever": (lambda t: t.replace("harbor.mode", "harbor.mod"), ["'mod'", "did you mean 'mode'?"]),
+    "unknown member": (lambda t: t.replace("harbor.mode", "haven.mode"), ["no member 'haven'", "harbor"]),
+    "value out of range": (lambda t: t.replace("700.0", "-1"), ["clock.duration", "greater than 0"]),
+    "no seeds": (lambda t: t.replace("seeds = [1]", ""), ["seeds", "missing", "add this key"]),
+    "no such scenario": (lambda t: t.replace("bay.toml", "bey.toml"), ["bey.toml", "No such file"]),
+    "no values": (lambda t: t.replace('["cross", "isolated"]', "[]"), ["margin", "has no `values`"]),
+    "a value twice": (lambda t: t.replace('"isolated"', '"cross"'), ["margin", "twice"]),
+    "a baseline that is no value": (lambda t: t + 'baseline = "named"\n', ["'named'", "not among its values"]),
+    "unknown kind": (lambda t: 'kind = "gird"\n' + t, ["kind", "'grid'", "'gird'"]),
+    "no TOML": (lambda t: t + "[[levers\n", ["not valid TOML"]),
+    "no such bars": (lambda t: 'prices = "bars.csv"\n' + t, ["bars.csv", "cannot be read"]),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_malformed_design_is_told_before_anything_is_run(edit: str, design: Path) -> None:
+    change, told = EDITS[edit]
+    design.write_text(change(DESIGN))
+    assert design.read_text() != DESIGN
+    refused(crossfire("sweep", design, "--out", "swept"), *told)
+    assert sorted(p.name for p in Path().iterdir()) == ["bay.toml", "levers.toml"]
+
+
+def test_an_unknown_design_is_told_the_near_one() -> None:
+    refused(crossfire("sweep", "crash-lever"), "no such design", "did you mean 'crash-levers'?")
+    refused(crossfire("sweep", "mine.toml"), "mine.toml", "No such file")
+
+
+def test_a_misspelt_outcome_is_told_after_the_first_run(design: Path) -> None:
+    design.write_text(DESIGN.replace('"deficit"', '"defict"'))
+    answer = process("sweep", design, "--workers", 1, "--out", "swept")
+    refused(answer, "'defict' is not in a run's summary", "did you mean 'deficit'?")
+
+
+def test_a_cluster_that_is_not_there_is_told(design: Path) -> None:
+    answer = process("sweep", design, "--address", "localhost:1", "--out", "swept")
+    assert answer.code == 2
+    assert "--address localhost:1" in answer.err
+    assert "Traceback" not in answer.err
+    assert os.environ.get("RAY_ADDRESS") is None
