@@ -10,7 +10,7 @@ from typing import Protocol as Structural
 import numpy as np
 import polars as pl
 
-from abm.contagion.attribution import complete
+from abm.contagion.attribution import attribute, complete
 from abm.contagion.summary import cascade_summary
 from abm.events import Log
 from abm.ledger import MODES
@@ -114,9 +114,11 @@ def assemble(model: CrossMarginModel) -> Record:
     _describe_bridges(world)
     tables = {name: world.log.frame(name) for name in TABLES}
     tables["breaches"] = _with_deficits(tables["breaches"], world)
-    record = complete(Record(model.description, tables))
+    record = Record(model.description, tables)
+    done = attribute(record)
+    record = complete(record, done)
     tables = record.tables
-    summary = _money_summary(world, tables) | cascade_summary(record) | {"audit_worst": max(model.audits.values())}
+    summary = _money_summary(world, tables) | cascade_summary(record, done) | {"audit_worst": max(model.audits.values())}
     return Record(model.description, tables, summary, _manifest(model))
 
 

@@ -1,6 +1,7 @@
 """What commands share on a terminal: progress on standard error when a person looks, tables, overrides."""
 
 import json
+import math
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,10 @@ from rich.table import Table
 from abm.model import Progress
 from experiments.sweep import SweepProgress
 
-__all__ = ["clock", "overrides", "print_json", "print_table", "run_progress", "sweep_progress", "usd"]
+__all__ = ["TwoBars", "clock", "overrides", "print_json", "print_table", "run_progress", "sweep_progress", "usd"]
+
+PIPE_WIDTH = 160
+"""Characters of a table's line where no terminal says how wide it is, so that no cell is wrapped."""
 
 
 def overrides(pairs: Sequence[str]) -> dict[str, Any]:
@@ -92,6 +96,47 @@ def sweep_progress(label: str) -> Iterator[Callable[[SweepProgress], None] | Non
         yield update
 
 
+class TwoBars:
+    """Progress of a run and of a sweep beside it: two bars on a terminal, a line now and then in a pipe."""
+
+    def __init__(self, run: str, sweep: str) -> None:
+        self.stopped = False
+        self._lines = not sys.stderr.isatty()
+        self._told = {"run": -1, "sweep": -1}
+        self._names = {"run": run, "sweep": sweep}
+        columns = (
+            TextColumn("{task.description:<14}"),
+            BarColumn(),
+            TextColumn("{task.fields[at]}"),
+            TimeElapsedColumn(),
+        )
+        self._bar = Bar(*columns, console=Console(stderr=True), disable=self._lines)
+        self._tasks = {key: self._bar.add_task(name, total=1.0, at="starting") for key, name in self._names.items()}
+
+    def __enter__(self) -> "TwoBars":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def run(self, p: Progress) -> None:
+        """Where the run stands."""
+        at = f"{clock(p.done)} of {clock(p.duration)}, at risk {p.at_risk:,}, liquidations {p.liquidations:,}"
+        self._tell("run", p.done / p.duration, at)
+
+    def sweep(self, p: SweepProgress) -> None:
+        """Where the sweep stands."""
+        self._tell("sweep", p.done / p.total, f"{p.done} of {p.total} runs, {p.running} running, {p.failed} failed")
+
+    def _tell(self, key: str, done: float, at: str) -> None:
+        self._bar.update(self._tasks[key], completed=done, at=at)
+        tenth = int(done * 10)
+        if self._lines and tenth > self._told[key]:
+            self._told[key] = tenth
+            click.echo(f"{self._names[key]}: {at}", err=True)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table on standard output; numbers to the right."""
     table = Table(title=title, title_justify="left")
@@ -100,7 +145,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         table.add_column(name, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def _looks_numeric(cell: Any) -> bool:
@@ -108,5 +153,13 @@ def _looks_numeric(cell: Any) -> bool:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, allow_nan=False, default=str))
+    """One JSON document on standard output; a figure that is not finite is null there."""
+    click.echo(json.dumps(_finite(value), indent=2, allow_nan=False, default=str))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

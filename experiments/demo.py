@@ -1,25 +1,31 @@
-"""The demo: a run, a sweep of it, the trace and the report."""
+"""The demo: a run, a sweep of it, the trace and the report.
+
+Run and sweep go on at the same time, the run here and the sweep in Ray's workers.
+"""
 
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import click
 
 from abm.contagion.graph import write_graph
 from abm.errors import RunFolderError
+from abm.model import Progress
+from abm.record import Record
 from abm.scenario import Scenario
 from experiments.answer import print_effects
-from experiments.console import print_json, run_progress, sweep_progress, usd
+from experiments.console import TwoBars, print_json, usd
 from experiments.design import Design
 from experiments.figures import save_picture
 from experiments.report import write_report
 from experiments.simulate import simulate
-from experiments.sweep import run_sweep
+from experiments.sweep import SweepProgress, SweepResult, run_sweep
 from experiments.tracing import print_trace, trace_tables
 
 __all__ = ["run_demo"]
 
-MARK = "crossfire-demo"
+MARK = ".crossfire-demo"
 """A file that says that a folder is a demo's, and may be replaced by the next."""
 
 
@@ -32,47 +38,74 @@ def run_demo(out: Path, *, workers: int | None = None, as_json: bool = False) ->
         The folder holds something that is not a demo.
     """
     _clear(out)
-    _step("1/4  the scenario `crash`: a simulated day at one-second prices, 20,000 accounts", as_json)
-    with run_progress("crash") as progress:
-        record = simulate(Scenario.load("crash"), progress=progress)
+    say = _Say(quiet=as_json)
+    say("1/4  a run of the scenario `crash`: a simulated day at one-second prices, 20,000 accounts")
+    say("2/4  beside it a sweep over the hour of the crash: margin mode x keeper capital x bridge delay, 3 seeds")
+    record, swept = _run_and_sweep(out, workers)
     run = record.write(out / "crash")
-    s = record.summary
-    _step(
-        f"     {s['breaches']:,} breaches, {usd(s['liquidated_notional'])} USD liquidated, "
-        f"{s['endogenous_share']:.0%} of it caused by other liquidations",
-        as_json,
-    )
-    _step("2/4  a sweep over the hour of the crash: margin mode x keeper capital x bridge delay", as_json)
-    with sweep_progress("crash-levers") as told:
-        swept = run_sweep(Design.load("crash-levers"), out / "sweep", workers=workers, progress=told)
-    _step("3/4  the trace: who caused whom", as_json)
+    say(_told(record))
+    say("3/4  the trace: who caused whom")
     write_graph(record, run / "trace")
     if not as_json:
         print_trace({k: v for k, v in trace_tables(record, 5).items() if k in ("channels", "roots", "accounts")})
-    _step("4/4  the report", as_json)
+    say("4/4  the report")
     report = write_report(run, out / "report.html", sweep=out / "sweep")
     picture = out / "cascade.png"
     save_picture(record, picture)
+    paths = {"report": str(report), "picture": str(picture), "run": str(run), "sweep": str(out / "sweep")}
     if as_json:
-        print_json(
-            {
-                "report": str(report),
-                "picture": str(picture),
-                "run": str(run),
-                "sweep": str(out / "sweep"),
-                "effects": swept.effects.to_dicts(),
-            }
-        )
+        print_json(paths | {"effects": swept.effects.to_dicts()})
     else:
         print_effects(swept.effects)
-        click.echo(f"report: {report}\npicture: {picture}")
+        click.echo(f"report:  {report}\npicture: {picture}")
     for failure in swept.failed:
         click.echo(f"failed: {failure.run}: {failure.reason}", err=True)
     return 1 if swept.failed else 0
 
 
-def _step(text: str, quiet: bool) -> None:
-    click.echo(text, err=quiet)
+class _Say:
+    """Steps on standard output, or on standard error where that is for JSON."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+
+    def __call__(self, text: str) -> None:
+        click.echo(text, err=self._quiet)
+
+
+def _told(record: Record) -> str:
+    s = record.summary
+    return (
+        f"     {s['breaches']:,} breaches of {s['accounts_breached']:,} accounts, {usd(s['liquidated_notional'])} USD "
+        f"liquidated; {s['endogenous_share']:.0%} of what pushed accounts over were other liquidations"
+    )
+
+
+def _run_and_sweep(out: Path, workers: int | None) -> tuple[Record, SweepResult]:
+    """The run in this thread; the sweep, once the run is under way and all is compiled, beside it."""
+    design = Design.load("crash-levers")
+    with TwoBars("crash", design.name) as bars, ThreadPoolExecutor(1) as beside:
+        started: list[Future[SweepResult]] = []
+
+        def sweep() -> SweepResult:
+            return run_sweep(design, out / "sweep", workers=workers, progress=told)
+
+        def told(progress: SweepProgress) -> None:
+            if bars.stopped:
+                raise KeyboardInterrupt
+            bars.sweep(progress)
+
+        def ran(progress: Progress) -> None:
+            if not started:
+                started.append(beside.submit(sweep))
+            bars.run(progress)
+
+        try:
+            record = simulate(Scenario.load("crash"), progress=ran)
+        except BaseException:
+            bars.stopped = True
+            raise
+        return record, started[0].result()
 
 
 def _clear(out: Path) -> None:
@@ -80,7 +113,8 @@ def _clear(out: Path) -> None:
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
         raise RunFolderError(str(out), "exists and is not a demo's", "choose another --out")
     try:
-        shutil.rmtree(out, ignore_errors=False) if out.exists() else None
+        if out.exists():
+            shutil.rmtree(out)
         out.mkdir(parents=True)
         (out / MARK).touch()
     except OSError as error:

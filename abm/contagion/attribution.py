@@ -78,11 +78,14 @@ def attribute(record: Record) -> Attribution:
     return Attribution(_edges(record, exposure, found), generation[back], named[back], most[back])
 
 
-def complete(record: Record) -> Record:
-    """The record with `cascade_edges` and the column `generation` of `breaches` filled in; as it is if they are."""
-    if len(record["cascade_edges"]) or not len(record["breaches"]):
+def complete(record: Record, done: Attribution | None = None) -> Record:
+    """The record with `cascade_edges` and the column `generation` of `breaches` filled in; as it is if they are.
+
+    `done` is the record's attribution where it is at hand.
+    """
+    if len(record["cascade_edges"]):
         return record
-    done = attribute(record)
+    done = done or attribute(record)
     breaches = record["breaches"].with_columns(pl.Series("generation", done.generation, dtype=pl.Int64))
     return replace(record, tables=record.tables | {"cascade_edges": done.edges, "breaches": breaches})
 

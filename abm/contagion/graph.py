@@ -106,15 +106,15 @@ def forest(record: Record) -> dict[int, int | None]:
     return {breach: parent if parent >= 0 else None for breach, parent in pairs}
 
 
-def trees(record: Record) -> pl.DataFrame:
-    """Trees of the forest, largest first.
+def trees(record: Record, done: Attribution | None = None) -> pl.DataFrame:
+    """Trees of the forest, largest first; `done` is the record's attribution where it is at hand.
 
     Returns
     -------
     root (breach), size (breaches), depth (generations after the root), duration (s from the root to the last),
     accounts (different ones), notional (USD at the breaches).
     """
-    return _trees(record, attribute(record))
+    return _trees(record, done or attribute(record))
 
 
 def largest_tree(record: Record) -> nx.DiGraph:

@@ -81,7 +81,8 @@ def _deleverage(protocol: Protocol, row: int) -> bool:
 
 
 def _slots(protocol: Protocol, row: int) -> list[int]:
-    return [int(k) for k in np.flatnonzero(protocol.ledger.slot_market[row] >= 0)]
+    """Open slots of an account, the last first: closing one moves the last into its place."""
+    return [int(k) for k in np.flatnonzero(protocol.ledger.slot_market[row] >= 0)[::-1]]
 
 
 def _vault_room(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:

@@ -34,8 +34,12 @@ def command(
         raise click.UsageError("--workers and --address exclude each other; a cluster has its own workers")
     plan = Design.load(design)
     folder = out or Path("results") / "sweeps" / plan.name
-    with sweep_progress(plan.name) as progress:
-        result = run_sweep(plan, folder, workers=workers, address=address, resume=resume, progress=progress)
+    try:
+        with sweep_progress(plan.name) as progress:
+            result = run_sweep(plan, folder, workers=workers, address=address, resume=resume, progress=progress)
+    except KeyboardInterrupt:
+        click.echo(f"finished runs are kept; go on with: crossfire sweep {design} --out {folder} --resume", err=True)
+        raise
     if as_json:
         print_json(
             {

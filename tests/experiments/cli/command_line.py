@@ -1,7 +1,9 @@
 """The command line as tests call it: in this process where only words matter, as a process of its own where signals do."""
 
 import io
+import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,6 +17,9 @@ SHORT = ("--set", "clock.duration=780", "--set", "agents.retail.params.accounts=
 """What makes the commented scenario of `crossfire new` run in a second or two, its fall included."""
 
 COMMAND = (sys.executable, "-c", "from experiments.cli import main; main()")
+
+PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+"""The documentation of the command line."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,15 @@ def refused(answer: Answer, *words: str) -> None:
     assert ";" in answer.err or "Did you mean" in answer.err, answer.err
     for word in words:
         assert word in answer.err, answer.err
+
+
+def section(name: str) -> str:
+    """What the documentation says of a command."""
+    return next(part for part in PAGE.split("\n## ") if part.startswith(f"`{name}`"))
+
+
+def example(name: str) -> Any:
+    """The JSON that the documentation shows for a command."""
+    blocks = re.findall(r"```json\n(.*?)```", section(name), flags=re.DOTALL)
+    assert len(blocks) == 1, name
+    return json.loads(blocks[0])
