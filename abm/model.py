@@ -1,5 +1,6 @@
 """The clock: builds the world of a scenario, says what happens when, and leaves a record.  No rule of finance lives here."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -142,14 +143,10 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         self._sample_all()
         self._audit()
         tick = spec.clock.price_interval
-        self._held = [_Repeat(self, f) for f in self._repeats()]
+        self._held = [_Repeat(self, f) for f in (*self._repeats(), *self._looks())]
         self._every(self.start + tick, tick, self._tick, Turn.PRICE)
         for repeat in self._held:
             self._every(repeat.start, repeat.interval, repeat.fire, repeat.turn)
-        self._every(self.start + spec.record.markets, spec.record.markets, self._sample_markets, Turn.SAMPLE)
-        self._every(self.start + spec.record.agents, spec.record.agents, self._sample_agents, Turn.SAMPLE)
-        if spec.record.accounts > 0:
-            self._every(self.start + spec.record.accounts, spec.record.accounts, self._sample_accounts, Turn.SAMPLE)
         if spec.audit.interval > 0:
             self._every(self.start + spec.audit.interval, spec.audit.interval, self._audit, Turn.SAMPLE)
 
@@ -167,6 +164,21 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             found.append((start, every, _call(self._tell, protocol), Turn.HOUSEKEEPING))
             found.append((start + MINUTE, MINUTE, _call(self._minute, protocol), Turn.HOUSEKEEPING))
         return found
+
+    def _looks(self) -> list[tuple[float, float, Callable[[], None], Turn]]:
+        """As `_repeats`, the samples; the end has one of its own, when all is done."""
+        spec = self.description.record
+        looks = (
+            (spec.markets, self._sample_markets), (spec.agents, self._sample_agents),
+            (spec.accounts, self._sample_accounts),
+        )  # fmt: skip
+        return [
+            (self.start + every, every, _call(self._before_end, look), Turn.SAMPLE) for every, look in looks if every > 0
+        ]
+
+    def _before_end(self, look: Callable[[], None]) -> None:
+        if float(self.time) < self.end:
+            look()
 
     def _close(self) -> None:
         for protocol in self.world.protocols.values():
@@ -241,7 +253,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         now = float(self.time)
         for h, bridge in enumerate(protocol.remote.bridge):
             if bridge is not None:
-                known = float(np.sum(protocol.ledger.coins[:, h]))
+                known = math.fsum(protocol.ledger.coins[:, h])  # whatever the order of the accounts
                 home: End = "target" if bridge.spec.target == protocol.chain else "source"
                 bridge.send(known, now, kind="state", to=home, tag=h)
 

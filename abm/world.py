@@ -14,6 +14,7 @@ from abm.chains.bridge import Bridge
 from abm.chains.chain import Chain, Inclusion, Transaction
 from abm.crossing import Crossing
 from abm.draws import Draws
+from abm.errors import ScenarioError
 from abm.events import Log
 from abm.identity import owner_ids
 from abm.ledger import SYSTEM
@@ -266,6 +267,7 @@ def _protocol(world: World, spec: ProtocolSpec, finality: dict[str, float], firs
     books = world.books
     marks = build_marks(world.scenario, spec, books)
     marks.compute()
+    _check_collateral(world, spec)
     spot = [world.spots.get(c.asset, [-1])[0] for c in spec.collateral]
     return Protocol(
         spec, tape=world.tape, treasury=world.treasury, engine=Weighted(), marks=marks,
@@ -273,6 +275,27 @@ def _protocol(world: World, spec: ProtocolSpec, finality: dict[str, float], firs
         spot_books=spot, crossing=world.crossing, finality=finality, cohorts=world.cohorts,
         slots=len(spec.markets), first_price=first,
     )  # fmt: skip
+
+
+def _check_collateral(world: World, spec: ProtocolSpec) -> None:
+    """Collateral other than the settlement asset has a price and a market to be sold on.
+
+    Raises
+    ------
+    ScenarioError
+        One of them is missing.
+    """
+    feed = world.feeds[spec.oracle]
+    for i, c in enumerate(spec.collateral):
+        where = f"protocols.{spec.name}.collateral.{i}"
+        if c.asset == spec.settlement:
+            continue
+        if c.asset not in feed.assets:
+            raise ScenarioError(
+                where, f"{spec.oracle} has no price of {c.asset}", "add a source that trades it, or its asset"
+            )
+        if c.asset not in world.spots:
+            raise ScenarioError(where, f"{c.asset} has no spot market to be sold on", "add one to a venue")
 
 
 def _open_system(world: World, protocol: Protocol) -> None:

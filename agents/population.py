@@ -52,12 +52,14 @@ def agent_class(kind: str, where: str = "agents") -> Any:
 def populate(model: CrossMarginModel) -> CrossMarginModel:
     """Add the scenario's inhabitants to a model that has not run; the same model.
 
+    They move in by name, so that their order in the scenario changes nothing, not even the rounding of a sum.
+
     Raises
     ------
     ScenarioError
         An unknown kind, or keys that a kind does not take.
     """
-    for spec in model.description.agents:
+    for spec in sorted(model.description.agents, key=lambda spec: spec.name):
         kind = agent_class(spec.kind, f"agents.{spec.name}")
         for name in _names(spec):
             kind(model, spec, name)

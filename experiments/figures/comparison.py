@@ -57,8 +57,9 @@ def side_by_side(simulated: dict[str, Burst], real: dict[str, Burst]) -> Callabl
     kinds = [k for k in TITLES if simulated[k].total or real[k].total]
     if not kinds:
         return None
-    last = max(b.seconds[-1] for k in kinds for b in (simulated[k], real[k]) if b.total)
-    window = Window(0.0, float(last) * 1.02)
+    told = [b for k in kinds for b in (real[k], simulated[k]) if b.total]
+    last = max(b.seconds[-1] for b in ([real[k] for k in kinds if real[k].total] or told))
+    window = Window(0.0, float(last) * 1.02)  # the real event's length: what a simulation adds later is in the table
 
     def draw(shape: Shape) -> Figure:
         columns = 1 if shape.narrow else len(kinds)
@@ -81,8 +82,13 @@ def side_by_side(simulated: dict[str, Burst], real: dict[str, Burst]) -> Callabl
 def _rate(axes: Axes, data: Burst, role: str, window: Window, title: str) -> None:
     rate = binned(data.seconds, data.counts, window.start, window.end, per=1.0, most=90)
     axes.stairs(rate.rate, window.x(rate.edges), fill=True, color=colour(role))
-    axes.set_ylim(0, max(1.05 * float(rate.rate.max()), 1e-9))
-    axes.locator_params(axis="y", nbins=4)
+    if data.total:
+        axes.set_ylim(0, max(1.05 * float(rate.rate.max()), 1e-9))
+        axes.locator_params(axis="y", nbins=4)
+    else:
+        axes.set_ylim(0, 1)
+        axes.set_yticks([0])
+        axes.text(0.5, 0.45, "none", transform=axes.transAxes, ha="center")
     heading(axes, title)
 
 

@@ -63,16 +63,19 @@ def report_sweep(sweep: SweepView) -> str:
 
 def _run_sections(record: Record, compare: pl.DataFrame | None) -> list[Section]:
     facts = gather(record)
-    one_bad = one_bad_section(record)
+    found = one_bad_section(record)
+    one_bad = [found] if found else []
+    twins = any(agent.params.get("twin") for agent in record.scenario.agents)  # the scenario is about the comparison
     return [
         answer(facts),
+        *(one_bad if twins else []),
         *([replay_section(record, compare)] if is_replay(record) else []),
         timeline_section(record, facts),
         channels_section(record, facts),
         cascade_section(record, facts),
         systemic_section(record),
         losses_section(record),
-        *([one_bad] if one_bad else []),
+        *([] if twins else one_bad),
         accounts_section(record),
         agents_section(record),
         four_section(record),

@@ -63,7 +63,7 @@ class TestDeleveraged:
             "params": {"protocol": "harbor", "markets": ["BTC"], "capital": 2e4, "leverage": 10.0, "long_share": 1.0},
         }  # fmt: skip
         model = small_world([hedger(), loser], prices=fall(-0.05))
-        agent, ann = model.inhabitants
+        ann, agent = model.inhabitants
         assert isinstance(agent, Hedger)
         exposed = []
 

@@ -77,7 +77,7 @@ class TestFills:
     def test_it_takes_its_share_of_others_trades(self) -> None:
         model = small_world([maker(), trader()])
         agent, p = the_maker(model), the_maker(model).target
-        ann = np.array([p.ledger.row(model.inhabitants[1].accounts[0][1])])  # type: ignore[attr-defined]
+        ann = np.array([p.ledger.row(model.inhabitants[0].accounts[0][1])])  # type: ignore[attr-defined]
         before, depth = held(agent), float(model.world.books.depth[p.books[0]])
         (got,) = p.trade(ann, np.array([0]), np.array([-2.0]))
         assert got == -2.0
@@ -86,7 +86,7 @@ class TestFills:
     def test_it_earns_the_spread(self) -> None:
         model = small_world([maker(), trader()])
         agent, p = the_maker(model), the_maker(model).target
-        ann = np.array([p.ledger.row(model.inhabitants[1].accounts[0][1])])  # type: ignore[attr-defined]
+        ann = np.array([p.ledger.row(model.inhabitants[0].accounts[0][1])])  # type: ignore[attr-defined]
         for size in (1.0, -1.0):
             p.trade(ann, np.array([0]), np.array([size]))
         assert held(agent) == pytest.approx(0.0, abs=1e-12)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from abm.scenario import Scenario
+from abm.spec import ImpactSpec
 from abm.venues import Books, build_books
 
 ASSETS = ("BTC", "ETH", "USDC")
@@ -80,6 +81,18 @@ def make_books() -> Callable[..., Books]:
 
 
 @pytest.fixture
+def make_forbidden_books() -> Callable[..., Books]:
+    """As `make_books`, with an impact that a scenario would refuse because it can be pumped."""
+
+    def make(impact: dict[str, Any], depth: dict[str, Any] | None = None) -> Books:
+        world = scenario([venue("floor", ("BTC", "spot"), ("BTC", "perp"), depth=depth or {})])
+        floor = world.venues[0].model_copy(update={"impact": ImpactSpec(**impact)})
+        return opened(world.model_copy(update={"venues": (floor,)}))
+
+    return make
+
+
+@pytest.fixture
 def make_world() -> Callable[..., tuple[Scenario, Books]]:
     """Three exchanges, one of them on a chain, and a pool: (scenario, opened books); keys of the protocol."""
 
@@ -87,7 +100,7 @@ def make_world() -> Callable[..., tuple[Scenario, Books]]:
         world = scenario(
             [
                 venue("app", ("BTC", "perp"), ("ETH", "perp"), ("BTC", "spot"), chain="main", impact={"t0": 1.0}),
-                venue("floor", ("BTC", "spot"), ("BTC", "perp"), impact={"exponent": 0.7, "gamma": 0.4}),
+                venue("floor", ("BTC", "spot"), ("BTC", "perp"), impact={"exponent": 0.7, "gamma": 0.8}),
                 venue("deep", ("ETH", "spot"), ("BTC", "spot"), ("BTC", "perp"), fee=0.0005),
                 venue("pool", ("ETH", "spot"), kind="amm", chain="main"),
             ],

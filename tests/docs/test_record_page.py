@@ -1,0 +1,48 @@
+"""docs/record.md names everything that a run leaves."""
+
+import re
+from typing import Any
+
+import pytest
+
+from abm.tables import TABLES
+from tests.docs.pages import ROOT
+
+pytestmark = pytest.mark.xdist_group("docs")
+
+PAGE = (ROOT / "docs" / "record.md").read_text(encoding="utf-8")
+
+KIND = re.compile(r"""(?:\.event\(|log_rows\(|\._note\()\s*(f?)"([a-z_]+)""")
+"""Where the code books an event: the kind, or with an f-string its beginning."""
+
+
+def rows(title: str) -> list[str]:
+    """First cells of the table under a title."""
+    section = next(part for part in PAGE.split("\n## ") if part.startswith(title))
+    return re.findall(r"^\| `([a-z_]+)`", section, flags=re.MULTILINE)
+
+
+def test_every_key_of_the_summary_has_unit_and_meaning(first_page: tuple[dict[str, Any], Any]) -> None:
+    assert rows("The summary") == list(first_page[0]["record"].summary)
+
+
+def test_every_table_is_there() -> None:
+    assert sorted(rows("The tables")) == sorted(TABLES)
+
+
+def test_every_kind_of_event_that_the_code_books_is_there() -> None:
+    told = rows("The events")
+    assert len(told) == len(set(told))
+    found = set()
+    for package in ("abm", "agents"):
+        for path in (ROOT / package).rglob("*.py"):
+            for match in KIND.finditer(path.read_text(encoding="utf-8")):
+                form, word = match.groups()
+                word = f"relayer_{word}" if match[0].startswith("._note") else word
+                found |= {k for k in told if k.startswith(word)} if form and word.endswith("_") else {word}
+    assert found == set(told)
+
+
+def test_the_events_of_a_run_are_there(first_page: tuple[dict[str, Any], Any]) -> None:
+    kinds = set(first_page[0]["record"]["events"]["kind"])
+    assert {"trade", "penalty", "deposit"} <= kinds <= set(rows("The events"))
