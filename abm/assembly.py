@@ -108,11 +108,11 @@ def sample_agents(world: World, inhabitants: list[Inhabitant]) -> None:
 
 def assemble(model: CrossMarginModel) -> Record:
     """The record of a run that has ended, its cascade traced."""
-    world = model.world
-    _describe_books(world)
-    _describe_prices(world)
-    _describe_bridges(world)
-    tables = {name: world.log.frame(name) for name in TABLES}
+    world, described = model.world, Log()
+    _describe_books(described, world)
+    _describe_prices(described, world)
+    _describe_bridges(described, world)
+    tables = {name: (described if described.counts[name] else world.log).frame(name) for name in TABLES}
     tables["breaches"] = _with_deficits(tables["breaches"], world)
     record = Record(model.description, tables)
     done = attribute(record)
@@ -122,17 +122,17 @@ def assemble(model: CrossMarginModel) -> Record:
     return Record(model.description, tables, summary, _manifest(model))
 
 
-def _describe_books(world: World) -> None:
+def _describe_books(log: Log, world: World) -> None:
     books = world.books
     for i, book in enumerate(books.names):
         live = books.weights[i] > 0
-        world.log.row(
+        log.row(
             "books", i, book.venue, book.market, book.asset, book.kind, books.interval,
             books.weights[i][live].tolist(), books.times[i][live].tolist(),
         )  # fmt: skip
 
 
-def _describe_prices(world: World) -> None:
+def _describe_prices(log: Log, world: World) -> None:
     """`price_sources`: every source that an exposure names, as a sum over books."""
     exposures = world.log.frame("exposures")
     used = pl.concat(
@@ -142,7 +142,7 @@ def _describe_prices(world: World) -> None:
         prices = len(protocol.markets) + len(protocol.collaterals)
         own = used.filter(pl.col("price").is_between(protocol.first_price, protocol.first_price + prices - 1))
         for price, code in own.rows():
-            _describe_price(world.log, world, protocol, price, code)
+            _describe_price(log, world, protocol, price, code)
 
 
 def _describe_price(log: Log, world: World, protocol: Protocol, price: int, code: int) -> None:
@@ -164,13 +164,13 @@ def _describe_price(log: Log, world: World, protocol: Protocol, price: int, code
         log.row("price_sources", price, protocol.name, name, "oracle", code, sources, int(book), float(weight), 0.0)
 
 
-def _describe_bridges(world: World) -> None:
+def _describe_bridges(log: Log, world: World) -> None:
     number = 0
     for name, bridge in world.bridges.items():
         ends = {"target": bridge.spec.target, "source": bridge.spec.source}
         for m in bridge.messages:
             origin = bridge.spec.source if m.to == "target" else bridge.spec.target
-            world.log.row(
+            log.row(
                 "bridges", number, name, m.kind, m.sent, m.delivered, origin, ends[m.to], bridge.spec.asset, m.amount
             )  # fmt: skip
             number += 1

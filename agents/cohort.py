@@ -237,11 +237,11 @@ class Cohort(Crowd):
         for share in self.params.coins:
             coin = (share.asset, share.chain or p.chain)
             if coin not in p.collaterals:
-                names = [f"{a}@{c}" for a, c in p.collaterals]
+                names = ", ".join(f"{a}@{c}" for a, c in p.collaterals)
                 raise ScenarioError(
                     f"agents.{self.name}.params.coins",
                     f"{p.name} takes no {'@'.join(coin)}",
-                    nearest("@".join(coin), names),
+                    f"allowed: {names}" if names else "remove it",
                 )
         owners = owner_ids(self.params.twin or self.name, self.params.accounts)
         volatility = world.books.usual[p.books]

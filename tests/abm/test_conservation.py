@@ -135,6 +135,49 @@ class TestRandomWorlds:
         causes_add_up(record)
 
 
+class Governor:
+    """Raises a maintenance fraction and a haircut in the middle of the fall."""
+
+    def __init__(self, model: CrossMarginModel) -> None:
+        self.harbor = model.world.protocols["harbor"]
+        self.event = model.schedule_recurring(self.decide, on_grid(28.0, 1e9), priority=Turn.HOUSEKEEPING)
+
+    def decide(self) -> None:
+        self.harbor.margin_scale[1] = 1.6
+        self.harbor.haircut[0] = 0.35
+
+
+@pytest.mark.parametrize("breach_price", ["mark", "oracle"])
+def test_rules_that_change_in_the_middle_have_their_share_and_all_adds_up(breach_price: str) -> None:
+    model = stressed(Levers(seed=21, breach_price=breach_price, move=-0.1))
+    governor = Governor(model)
+    model.run()
+    record = model.record()
+    money_adds_up(model, record)
+    falls_add_up(record)
+    causes_add_up(record)
+    channels = set(record["cascade_edges"]["channel"].unique())
+    assert channels >= {"margin", "haircut", "news"}
+    assert governor.harbor.terms.mmf[1] == pytest.approx(0.048)
+
+
+@pytest.mark.parametrize("breach_price", ["mark", "oracle", "last"])
+def test_where_trades_move_no_price_nobody_causes_anybody(breach_price: str) -> None:
+    model = stressed(Levers(seed=31, breach_price=breach_price, impact=False))
+    model.run()
+    record = model.record()
+    money_adds_up(model, record)
+    causes_add_up(record)
+    assert len(record["liquidations"]) > 50
+    assert record["price_moves"].is_empty()
+    assert record["liquidations"]["move"].unique().to_list() == [-1]
+    assert record.summary["endogenous_share"] == 0.0
+    assert record["breaches"]["generation"].unique().to_list() == [0]
+    into = record["cascade_edges"].filter(pl.col("child_kind") == "breach")
+    assert set(into["channel"].unique()) <= {"news", "funding", "staleness", "own"}
+    assert record["markets"].filter(pl.col("last") != pl.col("exogenous")).is_empty()
+
+
 class Fault:
     """Adds a coin by hand at a moment."""
 

@@ -1,0 +1,158 @@
+"""From a running world to a record."""
+
+import json
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+
+from abm.assembly import PACKAGES
+from abm.model import CrossMarginModel
+from abm.record import SCHEMA_VERSION, Record
+from abm.tables import CHANNELS, ROUTES
+from tests.abm.worlds import Levers, stressed
+
+
+@cache
+def ran() -> tuple[CrossMarginModel, Record]:
+    model = stressed(Levers(fund=500.0, vault=0.0, waterfall=("fund", "adl"), breach_price="oracle"))
+    model.run()
+    return model, model.record()
+
+
+def at(time: float, name: str) -> pl.DataFrame:
+    return ran()[1][name].filter(time=time)
+
+
+class TestSamples:
+    def test_markets_are_sampled_at_the_start_at_the_interval_and_once_at_the_end(self) -> None:
+        markets = ran()[1]["markets"]
+        assert markets["time"].unique().sort().to_list() == [0.0, 60.0, 120.0]
+        assert markets.select("time", "protocol", "market", "venue").is_unique().all()
+        assert at(0.0, "markets").select("protocol", "market", "venue").rows() == [
+            ("harbor", "BTC-PERP", "harbor-book"),
+            ("harbor", "ETH-PERP", "harbor-book"),
+            ("", "BTC", "bourse"),
+            ("", "ETH", "bourse"),
+        ]
+
+    def test_a_spot_market_shows_its_last_price_in_all_columns(self) -> None:
+        spot = ran()[1]["markets"].filter(protocol="")
+        assert spot.filter((pl.col("last") != pl.col("mark")) | (pl.col("open_interest") != 0.0)).is_empty()
+
+    def test_open_interest_is_long_notional_at_mark(self) -> None:
+        model, _ = ran()
+        harbor = model.world.protocols["harbor"]
+        shown = at(120.0, "markets").filter(protocol="harbor")["open_interest"].to_list()
+        long = [float(np.maximum(harbor.ledger.size(np.arange(len(harbor.ledger)), m), 0.0).sum()) for m in (0, 1)]
+        assert shown == pytest.approx(np.array(long) * harbor.marks.mark)
+
+    def test_accounts_are_in_order_of_id_and_healths_are_ratios(self) -> None:
+        for time in (0.0, 120.0):
+            accounts = at(time, "accounts")
+            assert accounts["account"].is_sorted()
+            ratio = accounts.filter(pl.col("mm") > 0)
+            np.testing.assert_allclose(ratio["health"], ratio["margin_equity"] / ratio["mm"])
+            assert accounts.filter(pl.col("mm") <= 0)["health"].is_null().all()
+            np.testing.assert_allclose(
+                accounts["free_margin"], accounts["margin_equity"] - accounts["mm"], atol=1e-6
+            )  # fmt: skip
+
+    def test_positions_show_what_the_ledger_holds(self) -> None:
+        positions = at(120.0, "positions")
+        model, _ = ran()
+        ledger = model.world.protocols["harbor"].ledger
+        assert len(positions) == np.count_nonzero(ledger.slot_market >= 0)
+        np.testing.assert_allclose(
+            positions["profit"], positions["size"] * (positions["price"] - positions["entry"]), atol=1e-6
+        )  # fmt: skip
+        opened = at(0.0, "positions")
+        for market in opened["market"].unique():
+            sizes = opened.filter(market=market)["size"]
+            assert abs(sizes.sum()) < 1e-9 * sizes.abs().sum()
+
+    def test_agents_are_in_order_of_name_and_begin_without_profit(self) -> None:
+        assert at(0.0, "agents")["name"].to_list() == ["keepers-1", "keepers-2", "retail"]
+        assert at(0.0, "agents")["profit"].to_list() == [0.0, 0.0, 0.0]
+        end = at(120.0, "agents").filter(name="keepers-1").row(0, named=True)
+        assert end["profit"] == pytest.approx(end["wealth"] - 1e5)
+
+
+class TestDescriptions:
+    def test_every_price_of_an_exposure_is_described(self) -> None:
+        record = ran()[1]
+        described = set(record["price_sources"].select("price", "code").rows())
+        for end in ("start", "end"):
+            assert set(record["exposures"].select("price", f"code_{end}").rows()) <= described
+
+    def test_weights_of_a_source_sum_to_one_at_the_price_itself(self) -> None:
+        plain = ran()[1]["price_sources"].group_by("price", "code").agg(pl.col("weight").sum())
+        np.testing.assert_allclose(plain["weight"], 1.0)
+
+    def test_books_have_their_kernels(self) -> None:
+        books = ran()[1]["books"]
+        assert books["book"].to_list() == list(range(4))
+        assert books["tick"].unique().to_list() == [1.0]
+        for weights, times in books.select("kernel_weights", "kernel_times").rows():
+            assert sum(weights) == pytest.approx(1.0)
+            assert len(weights) == len(times)
+
+    def test_words_are_those_of_the_schema(self) -> None:
+        record = ran()[1]
+        assert set(record["liquidations"]["route"]) <= set(ROUTES)
+        assert set(record["cascade_edges"]["channel"]) <= set(CHANNELS)
+
+    def test_ids_count_from_zero_in_order_of_happening(self) -> None:
+        record = ran()[1]
+        for table, key in (("breaches", "breach"), ("liquidations", "liquidation"), ("price_moves", "move")):
+            assert record[table][key].to_list() == list(range(len(record[table]))), table
+            assert record[table]["time"].is_sorted(), table
+
+
+class TestSummary:
+    def test_it_adds_up_the_tables(self) -> None:
+        _, record = ran()
+        summary, liquidations = record.summary, record["liquidations"]
+        notional = (liquidations["quantity"].abs() * liquidations["price"]).sum()
+        assert summary["liquidated_notional"] == pytest.approx(notional)
+        assert sum(summary[f"{route}_notional"] for route in ROUTES) == pytest.approx(notional)
+        assert summary["breaches"] == len(record["breaches"])
+        assert summary["accounts_breached"] == record["breaches"]["account"].n_unique()
+        assert summary["liquidations"] == len(liquidations)
+        assert summary["unserved_breaches"] == summary["breaches"] - liquidations["breach"].n_unique()
+        assert summary["deficit"] == pytest.approx(record["breaches"]["deficit"].sum())
+        assert summary["fund_paid"] == pytest.approx(record["losses"].filter(layer="fund")["amount"].sum())
+        assert summary["penalties"] == pytest.approx(liquidations["penalty"].sum())
+        assert summary["bad_debt"] == pytest.approx(record["losses"].filter(layer="bad_debt")["amount"].sum())
+        assert summary["deficit"] > 0.0
+        assert 0.0 <= summary["audit_worst"] < 1e-9
+
+    def test_open_interest_is_that_of_one_sample_at_either_end(self) -> None:
+        summary = ran()[1].summary
+        assert summary["open_interest_start"] == pytest.approx(at(0.0, "markets")["open_interest"].sum())
+        assert summary["open_interest_end"] == pytest.approx(at(120.0, "markets")["open_interest"].sum())
+        assert summary["open_interest_end"] < summary["open_interest_start"]
+
+    def test_voluntary_deleveraging_is_counted_apart(self) -> None:
+        model, record = ran()
+        assert record.summary["voluntary_notional"] == pytest.approx(model.world.voluntary["retail"])
+        assert model.world.voluntary["retail"] > 0.0
+
+    def test_it_is_plain_json(self) -> None:
+        assert json.loads(json.dumps(ran()[1].summary, allow_nan=False)) == ran()[1].summary
+
+
+def test_the_manifest_says_what_made_the_run() -> None:
+    manifest = ran()[1].manifest
+    assert (manifest["schema"], manifest["seed"], manifest["scenario"]) == (SCHEMA_VERSION, 1, "small")
+    assert set(manifest["versions"]) == set(PACKAGES)
+    assert manifest["versions"]["numpy"] == np.__version__
+    assert manifest["prices_file"] is None
+
+
+def test_a_record_can_be_asked_for_twice() -> None:
+    model, first = ran()
+    again = model.record()
+    for name, table in first.tables.items():
+        assert again[name].equals(table), name

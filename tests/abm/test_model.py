@@ -1,0 +1,183 @@
+"""The clock: what comes before what, once, and to the end."""
+
+from typing import Any
+
+import mesa
+import pytest
+
+from abm.model import CrossMarginModel, Progress, Turn, on_grid
+from abm.prices import PricePath
+from tests.agents.worlds import small_world
+from tests.abm.worlds import Levers, cohort, stressed
+
+
+class Watcher:
+    """Notes what the model does, and when, by wrapping it."""
+
+    def __init__(self, model: CrossMarginModel) -> None:
+        self.model, self.seen = model, []
+        world = model.world
+        for what, target, name in (
+            ("price", world.books, "tick"),
+            ("oracle", world.feeds["feed"], "sample"),
+            *((chain.name, chain, "produce") for chain in world.chains.values()),
+        ):
+            setattr(target, name, self._note(what, getattr(target, name)))
+        model.schedule_recurring(self.act, on_grid(model.start + 1.0, 1.0), priority=Turn.AGENT)
+
+    def _note(self, what: str, real: Any) -> Any:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            self.seen.append((float(self.model.time), what))
+            return real(*args, **kwargs)
+
+        return noted
+
+    def act(self) -> None:
+        self.seen.append((float(self.model.time), "agent"))
+
+
+class TestOrder:
+    def test_prices_come_first_then_oracles_then_blocks_chain_by_chain_then_agents(self) -> None:
+        model = small_world(clock={"duration": 4.0})
+        watcher = Watcher(model)
+        model.run()
+        by_time = {t: [what for time, what in watcher.seen if time == t] for t, _ in watcher.seen}
+        assert by_time == {
+            1.0: ["price", "oracle", "alpha", "bourse", "agent"],
+            2.0: ["price", "oracle", "alpha", "beta", "bourse", "agent"],
+            3.0: ["price", "oracle", "alpha", "bourse", "agent"],
+            4.0: ["price", "oracle", "alpha", "beta", "bourse", "agent"],
+        }
+
+    def test_a_start_within_the_path_shifts_everything(self) -> None:
+        model = small_world(clock={"start": 100.0, "duration": 2.0})
+        watcher = Watcher(model)
+        model.run()
+        assert [t for t, what in watcher.seen if what == "price"] == [101.0, 102.0]
+        times = model.record()["markets"]["time"].unique().sort().to_list()
+        assert times == [100.0, 102.0]
+
+    def test_ten_engines_have_a_turn_each(self) -> None:
+        chains = [{"name": "alpha"}, {"name": "beta"}, *({"name": f"c{i}"} for i in range(7))]
+        model = small_world(chains=chains, clock={"duration": 2.0})
+        watcher = Watcher(model)
+        model.run()
+        assert len([what for t, what in watcher.seen if t == 1.0]) == 13
+
+
+class TestGrid:
+    @pytest.mark.parametrize("interval", [0.1, 0.4, 1.0 / 3.0])
+    def test_it_does_not_drift(self, interval: float) -> None:
+        class Counter(mesa.Model):
+            def __init__(self) -> None:
+                super().__init__()
+                self.times: list[float] = []
+                self.schedule_recurring(self.count, on_grid(5.0, interval), priority=Turn.AGENT)
+
+            def count(self) -> None:
+                self.times.append(float(self.time))
+
+        model = Counter()
+        model.run_until(405.0)
+        expected = [5.0 + k * interval for k in range(len(model.times))]
+        assert len(model.times) in (int(400.0 / interval), int(400.0 / interval) + 1)
+        assert model.times == pytest.approx(expected, abs=1e-9)
+
+
+class TestRun:
+    def test_a_model_runs_once(self) -> None:
+        model = small_world(clock={"duration": 2.0})
+        model.run()
+        with pytest.raises(RuntimeError, match="this model has run; build another"):
+            model.run()
+
+    def test_progress_is_told_every_minute(self) -> None:
+        model = stressed(Levers())
+        told: list[Progress] = []
+        model.run(told.append)
+        assert [(p.done, p.duration) for p in told] == [(60.0, 120.0), (120.0, 120.0)]
+        assert told[-1].liquidations == model.world.log.counts["liquidations"] > 0
+        assert told[0].at_risk >= 0
+
+    def test_prices_can_be_given(self) -> None:
+        made = small_world(clock={"duration": 3.0})
+        path = made.world.path
+        doubled = PricePath(path.interval, path.series, 2.0 * path.values, path.volatility)
+        model = CrossMarginModel(made.description, path=doubled)
+        model.run()
+        assert model.record()["markets"].filter(market="BTC-PERP")["exogenous"].unique().to_list() == [100_000.0]
+
+    def test_the_folder_of_a_run_knows_its_prices_file(self) -> None:
+        assert small_world(clock={"duration": 1.0}).prices_file is None
+
+
+class Thrower:
+    """An inhabitant whose code is broken."""
+
+    def __init__(self, model: CrossMarginModel, how: str) -> None:
+        self.model, self.how = model, how
+        model.schedule_recurring(self.act, on_grid(3.0, 1.0), priority=Turn.AGENT)
+
+    def act(self) -> None:
+        if self.how == "at its turn":
+            raise ZeroDivisionError("mine")
+        self.model.world.submit("thrower", "alpha", "order", self.fail)
+
+    def fail(self, _: object) -> None:
+        raise ZeroDivisionError("mine")
+
+
+@pytest.mark.parametrize("how", ["at its turn", "in its transaction"])
+def test_a_users_exception_comes_out_as_it_is(how: str) -> None:
+    model = small_world(clock={"duration": 20.0})
+    thrower = Thrower(model, how)
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        model.run()
+    assert 3.0 <= thrower.model.time < 20.0
+
+
+class TestMinute:
+    def test_the_street_meets_its_calls_and_the_vault_trades_down(self) -> None:
+        model = stressed(Levers(route="vault", vault=1e6, move=-0.1))
+        model.run()
+        events = model.record()["events"]
+        vault = model.world.protocols["harbor"].vault_id
+        assert set(events.filter(kind="street_call")["time"].unique()) <= {0.0, 60.0, 120.0}
+        sold = events.filter(kind="trade", account=vault)
+        assert set(sold["time"].unique()) <= {60.0, 120.0}
+        assert len(sold) > 0
+
+    def test_remote_chains_tell_home_at_the_message_interval(self) -> None:
+        model = stressed(Levers(move=-0.01), bridges=[{"name": "span", "source": "beta", "target": "alpha", "delay": 5.0}])
+        model.run()
+        sent = model.record()["bridges"].filter(kind="state")
+        assert sent["sent"].to_list() == [10.0 * k for k in range(13)]
+        assert sent["from_chain"].unique().to_list() == ["beta"]
+        known = sum(model.world.protocols["harbor"].ledger.coins[:, 1])
+        assert sent["amount"][0] > 0.0
+        assert sent["amount"][-1] == pytest.approx(known)
+
+    def test_funding_is_paid_at_its_interval_and_sums_to_nothing(self) -> None:
+        model = stressed(Levers(move=-0.01))
+        model.run()
+        paid = model.record()["events"].filter(kind="funding")
+        assert paid["time"].unique().sort().to_list() == [30.0, 60.0, 90.0, 120.0]
+        assert paid["amount"].abs().max() > 0.0
+        assert max(model.audits.values()) < 1e-9
+
+
+def test_an_outage_of_a_chain_stops_its_blocks_and_the_protocol_with_them() -> None:
+    model = stressed(Levers(), chains=[{"name": "alpha", "outages": [[25.0, 70.0]]}, {"name": "beta", "interval": 2.0}])
+    model.run()
+    times = model.record()["breaches"]["time"]
+    assert times.is_between(25.0, 69.0).sum() == 0
+    assert (times == 70.0).sum() > 0
+
+
+def test_an_empty_world_leaves_a_record_without_breaches() -> None:
+    model = small_world([cohort(accounts=1, leverage=0.1, coins=[])], clock={"duration": 5.0})
+    model.run()
+    record = model.record()
+    assert record.summary["breaches"] == 0
+    assert record.summary["endogenous_share"] == 0.0
+    assert record["cascade_edges"].is_empty()
