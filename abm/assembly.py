@@ -118,7 +118,9 @@ def assemble(model: CrossMarginModel) -> Record:
     done = attribute(record)
     record = complete(record, done)
     tables = record.tables
-    summary = _money_summary(world, tables) | cascade_summary(record, done) | {"audit_worst": max(model.audits.values())}
+    summary = (
+        _money_summary(world, tables) | cascade_summary(record, done) | {"audit_worst": max(model.audits.values())}
+    )
     return Record(model.description, tables, summary, _manifest(model))
 
 

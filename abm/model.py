@@ -173,7 +173,9 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             (spec.accounts, self._sample_accounts),
         )  # fmt: skip
         return [
-            (self.start + every, every, _call(self._before_end, look), Turn.SAMPLE) for every, look in looks if every > 0
+            (self.start + every, every, _call(self._before_end, look), Turn.SAMPLE)
+            for every, look in looks
+            if every > 0
         ]
 
     def _before_end(self, look: Callable[[], None]) -> None:

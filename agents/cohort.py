@@ -37,7 +37,7 @@ class CrowdParams(Params):
 
     protocol: str
     trades: Rate = Field(2.0, description="changes of a position a day")
-    deleverage: Rate = Field(20.0, description="voluntary reductions a day at a drawdown of one (rate grows with it)")
+    deleverage: Rate = Field(6.0, description="voluntary reductions a day at a drawdown of one (rate grows with it)")
     reduce: Fraction = Field(0.5, description="part of a position that a voluntary reduction closes")
     stop: Annotated[float, Field(gt=0)] = Field(0.3, description="loss over deposits at which stops trigger")
     stop_share: Fraction = Field(0.2, description="share of accounts that keep stops")

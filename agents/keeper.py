@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abm.chains.chain import Inclusion
+from abm.margin.engine import Assessment
 from abm.protocol.block import keeper_liquidates
 from agents.resident import Params, Resident
 
 __all__ = ["Keeper", "KeeperParams"]
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -64,12 +67,12 @@ class Keeper(Resident):
         ids, front, reward = self._offers()
         if not len(ids):
             return
-        chosen = np.cumsum(front) <= self.available()
+        chosen = self._affordable(front)
         ids, reward = ids[chosen], reward[chosen]
         for first in range(0, len(ids), self.params.bundle):
             self._bid(ids[first : first + self.params.bundle], reward[first : first + self.params.bundle])
 
-    def _offers(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    def _offers(self) -> tuple[Ints, Floats, Floats]:
         """Accounts worth liquidating, the capital each needs and its expected reward, best first."""
         p, rule = self.target, self.target.spec.liquidation
         rows = p.liquidatable
@@ -78,18 +81,30 @@ class Keeper(Resident):
         if self._sent:
             rows = rows[~np.isin(p.ledger.id[rows], np.fromiter(self._sent, np.int64))]
         view = p.engine.assess(p.ledger, p.terms, rows)
-        part = p.engine.requirement(p.ledger, p.terms, rows).max(axis=1, initial=0.0)
-        share = np.divide(part, view.mm, out=np.ones(len(rows)), where=view.mm > 0)
-        notional = np.where(view.mm > 0, view.notional * share, np.maximum(-p.ledger.quote[rows], 0.0))
+        front, notional = self._front(rows, view)
         reward = np.minimum(rule.penalty * notional, np.maximum(view.equity, 0.0)) * rule.keeper_share
         gas = rule.gas * (self.world.chains[p.chain].base_fee + self.params.tip)
         pays = reward - gas > self.params.minimum
-        front = np.where(view.mm > 0, view.im * share, notional)
         order = np.lexsort((p.ledger.id[rows], -reward))
         order = order[pays[order]]
         return p.ledger.id[rows][order], front[order], reward[order]
 
-    def _bid(self, ids: NDArray[np.int64], reward: NDArray[np.float64]) -> None:
+    def _front(self, rows: Ints, view: Assessment) -> tuple[Floats, Floats]:
+        """Capital that each account needs, and the notional behind it: the margin of its largest position, or its debt
+        where it has none."""
+        p = self.target
+        part = p.engine.requirement(p.ledger, p.terms, rows).max(axis=1, initial=0.0)
+        share = np.divide(part, view.mm, out=np.ones(len(rows)), where=view.mm > 0)
+        debt = np.maximum(-p.ledger.quote[rows], 0.0)
+        return np.where(view.mm > 0, view.im * share, debt), np.where(view.mm > 0, view.notional * share, debt)
+
+    def _affordable(self, front: Floats) -> NDArray[np.bool_]:
+        """Which of the accounts, best first, its capital can front together; what is too large alone is passed over."""
+        capital = self.available()
+        alone = front <= capital
+        return np.asarray(alone & (np.cumsum(np.where(alone, front, 0.0)) <= capital))
+
+    def _bid(self, ids: Ints, reward: Floats) -> None:
         """Send one bundle; the tip grows with the reward at stake."""
         rule = self.target.spec.liquidation
         tip = max(self.params.tip, self.params.aggression * float(np.mean(reward)) / rule.gas)
@@ -103,14 +118,14 @@ class Keeper(Resident):
             self.target.chain, "liquidate", run, units=len(ids), tip=tip, gas=rule.gas, latency=self.params.latency
         )  # fmt: skip
 
-    def _liquidate(self, ids: NDArray[np.int64]) -> None:
+    def _liquidate(self, ids: Ints) -> None:
         """What its bundle does in the block: front the margin, close, lock what was fronted."""
         p = self.target
         rows = p.ledger.rows(ids)
         view = p.engine.assess(p.ledger, p.terms, rows)
-        front = np.where(view.mm > 0, view.im, np.maximum(-p.ledger.quote[rows], 0.0))
-        fits = np.cumsum(front) <= self.available()
-        remote = self._remote_part(rows)
+        front, _ = self._front(rows, view)
+        fits = self._affordable(front)
+        remote = self._remote_part(rows, view)
         served, _ = keeper_liquidates(p, ids[fits], self.name, self.holder)
         done = np.isin(ids, served)
         wait = self._bridge_wait()
@@ -119,13 +134,13 @@ class Keeper(Resident):
         away = float(np.sum(front[done] * remote[done]))
         self.locks += [(now + self.params.settle, home), (now + self.params.settle + wait, away)]
 
-    def _remote_part(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Part of each account's collateral that lies on other chains."""
+    def _remote_part(self, rows: Ints, view: Assessment) -> Floats:
+        """Part of what each account is worth, debts apart, that lies on other chains."""
         p = self.target
         coins = p.ledger.coins[rows] * p.terms.coin_price
         away = np.array([b is not None for b in p.remote.bridge], dtype=np.bool_)
         remote = coins[:, away].sum(axis=1)
-        total = np.maximum(p.ledger.quote[rows], 0.0) + coins.sum(axis=1)
+        total = np.maximum(view.equity - coins.sum(axis=1), 0.0) + coins.sum(axis=1)
         return np.asarray(np.divide(remote, total, out=np.zeros(len(rows)), where=total > 0))
 
     def _bridge_wait(self) -> float:

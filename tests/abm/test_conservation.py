@@ -206,7 +206,10 @@ class Fault:
         ("token", r"token ETH@beta is off by 1 of the gross at time 31.0 s, chain 'alpha', block 31; last event \[\("),
         ("quote", r"harbor cash USDC is off by \S+ of the gross at time 31.0 s, chain 'alpha', block 31"),
         ("bridge", r"bridge span is off by -\S+ of the gross at time 31.0 s, chain 'alpha', block 31"),
-        ("position", r"harbor positions (BTC|ETH)-PERP is off by \S+ of the gross at time 31.0 s, chain 'alpha', block 31"),
+        (
+            "position",
+            r"harbor positions (BTC|ETH)-PERP is off by \S+ of the gross at time 31.0 s, chain 'alpha', block 31",
+        ),
         ("nan", r"harbor cash USDC is off by nan of the gross at time 31.0 s"),
     ],
 )

@@ -31,7 +31,9 @@ def ledger(accounts: int = ACCOUNTS, slots: int = MARKETS, collaterals: int = 1)
     return made
 
 
-def trade(book: Ledger, row: int, market: int, size: float, price: float, funding: float = 0.0, now: float = 1.0) -> None:
+def trade(
+    book: Ledger, row: int, market: int, size: float, price: float, funding: float = 0.0, now: float = 1.0
+) -> None:
     book.trade(
         np.array([row]), np.array([market]), np.array([size]), np.array([price]), np.full(MARKETS, funding), now
     )  # fmt: skip

@@ -7,8 +7,8 @@ import pytest
 
 from abm.model import CrossMarginModel, Progress, Turn, on_grid
 from abm.prices import PricePath
-from tests.agents.worlds import small_world
 from tests.abm.worlds import Levers, cohort, stressed
+from tests.agents.worlds import small_world
 
 
 class Watcher:
@@ -148,7 +148,9 @@ class TestMinute:
         assert len(sold) > 0
 
     def test_remote_chains_tell_home_at_the_message_interval(self) -> None:
-        model = stressed(Levers(move=-0.01), bridges=[{"name": "span", "source": "beta", "target": "alpha", "delay": 5.0}])
+        model = stressed(
+            Levers(move=-0.01), bridges=[{"name": "span", "source": "beta", "target": "alpha", "delay": 5.0}]
+        )
         model.run()
         sent = model.record()["bridges"].filter(kind="state")
         assert sent["sent"].to_list() == [10.0 * k for k in range(13)]

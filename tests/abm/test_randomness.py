@@ -36,7 +36,9 @@ AGENTS = [cohort(), cohort("whales", accounts=10, equity=5e4), KEEPERS, MAKER, T
 def scenario(agents: Sequence[dict[str, Any]] = AGENTS, **replace: Any) -> Scenario:
     """The stressed world with a second protocol, on which nobody lives unless a test moves in."""
     base = stressed_scenario(Levers(seed=replace.pop("seed", 11))).to_dict()
-    base["venues"].append({"name": "quay-book", "chain": "alpha", "markets": [{"asset": "BTC", "kind": "perp", "depth": 1e7}]})
+    base["venues"].append(
+        {"name": "quay-book", "chain": "alpha", "markets": [{"asset": "BTC", "kind": "perp", "depth": 1e7}]}
+    )
     base["protocols"].append(QUAY)
     base["agents"] = list(agents)
     return Scenario.from_dict(base | replace)

@@ -64,7 +64,9 @@ class TestRoundTrip:
         for name in ("summary.json", "manifest.json"):
             assert json.loads((folder / name).read_text(), parse_constant=refuse)
         assert json.loads((folder / "manifest.json").read_text())["schema"] == SCHEMA_VERSION
-        assert left(folder) == sorted(["manifest.json", "scenario.toml", "summary.json", *(f"{t}.parquet" for t in TABLES)])
+        assert left(folder) == sorted(
+            ["manifest.json", "scenario.toml", "summary.json", *(f"{t}.parquet" for t in TABLES)]
+        )
 
     def test_a_record_without_tables_has_empty_ones(self, record: Record) -> None:
         empty = Record(record.scenario)
@@ -218,10 +220,10 @@ class TestDamage:
     @pytest.mark.parametrize("name", ["manifest.json", "summary.json", "scenario.toml"])
     def test_garbled_text_is_damage(self, folder: Path, name: str) -> None:
         (folder / name).write_text('{"half": ')
-        with pytest.raises(RunFolderError, match="damaged: .+; run it again"):
+        with pytest.raises(RunFolderError, match=r"damaged: .+; run it again"):
             Record.read(folder)
 
     def test_a_missing_summary_is_damage(self, folder: Path) -> None:
         (folder / "summary.json").unlink()
-        with pytest.raises(RunFolderError, match="damaged: .*summary.json"):
+        with pytest.raises(RunFolderError, match=r"damaged: .*summary.json"):
             Record.read(folder)

@@ -125,7 +125,9 @@ class TestMistakes:
             ("still depth", {"exponent": 0.8, "gamma": 0.4}, {"consumed": 0.0, "volatility_response": 0.0}),
         ],
     )
-    def test_impact_that_cannot_be_pumped_is_taken(self, key: str, impact: dict[str, Any], depth: dict[str, Any]) -> None:
+    def test_impact_that_cannot_be_pumped_is_taken(
+        self, key: str, impact: dict[str, Any], depth: dict[str, Any]
+    ) -> None:
         data = changed("venues.0.impact", impact)
         data["venues"][0]["depth"] = depth
         assert Scenario.from_dict(data).venues[0].impact.gamma == impact.get("gamma", 0.6), key

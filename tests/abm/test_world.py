@@ -49,7 +49,13 @@ class TestOpening:
 
     def test_prices_number_through_all_protocols(self) -> None:
         data = description()
-        second = {"name": "quay", "chain": "alpha", "venue": "harbor-book", "oracle": "feed", "markets": [{"asset": "ETH"}]}
+        second = {
+            "name": "quay",
+            "chain": "alpha",
+            "venue": "harbor-book",
+            "oracle": "feed",
+            "markets": [{"asset": "ETH"}],
+        }
         at = small_world(protocols=[*data["protocols"], second]).world
         # two markets and two collaterals on the first
         assert [p.first_price for p in at.protocols.values()] == [0, 4]
@@ -57,11 +63,11 @@ class TestOpening:
     def test_a_market_without_a_spot_book_has_no_index(self) -> None:
         data = description()
         data["venues"][1]["markets"] = [{"asset": "ETH", "depth": 1e7}]
-        with pytest.raises(ScenarioError, match="protocols.harbor.mark: no spot market of BTC for its index; add one"):
+        with pytest.raises(ScenarioError, match=r"protocols.harbor.mark: no spot market of BTC for its index; add one"):
             small_world(venues=data["venues"])
 
     def test_an_oracle_needs_a_source_for_each_asset(self) -> None:
-        with pytest.raises(ScenarioError, match="oracles.feed.assets: none of its sources trades USDC; name a venue"):
+        with pytest.raises(ScenarioError, match=r"oracles.feed.assets: none of its sources trades USDC; name a venue"):
             world(**{"oracles.feed.assets": ["USDC", "ETH", "BTC"]})
 
 

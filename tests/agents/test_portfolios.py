@@ -14,7 +14,10 @@ from agents.cohort import CohortParams
 from agents.portfolios import MOST_POSITIONS, Portfolio, draw_portfolios
 from tests.agents.worlds import description, small_world
 
-COINS = [{"asset": "ETH", "accounts": 0.4, "part": 0.5}, {"asset": "USDC", "chain": "beta", "accounts": 0.4, "part": 0.7}]
+COINS = [
+    {"asset": "ETH", "accounts": 0.4, "part": 0.5},
+    {"asset": "USDC", "chain": "beta", "accounts": 0.4, "part": 0.7},
+]
 
 
 def cohort(**params: Any) -> dict[str, Any]:

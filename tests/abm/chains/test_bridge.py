@@ -64,6 +64,12 @@ def test_messages_come_in_order_of_readiness_then_id() -> None:
     assert span.messages == [first, second, third]
 
 
+@pytest.mark.parametrize("span", [(50.0, 50.0), (60.0, 50.0)])
+def test_a_halt_that_does_not_last_is_refused(span: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=rf"from {span[0]} is not before to 50.0"):
+        bridge(halts=(span,))
+
+
 step = st.tuples(
     st.sampled_from(["target", "source", "state", "deliver", "stall", "hold", "lose"]), st.floats(0.01, 500.0)
 )
@@ -72,13 +78,13 @@ step = st.tuples(
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(step, max_size=60),
-    st.lists(st.tuples(st.floats(0, 3000), st.floats(0, 3000)), max_size=2),
+    st.lists(st.tuples(st.floats(0, 3000), st.floats(0.01, 3000)), max_size=2),
     st.floats(50.0, 2000.0),
 )
 def test_locked_is_minted_plus_in_flight_whatever_happens(
-    steps: list[tuple[str, float]], halts: list[Any], flow_cap: float
+    steps: list[tuple[str, float]], halts: list[tuple[float, float]], flow_cap: float
 ) -> None:
-    span = bridge(halts=tuple(halts), cap=1000.0, flow_cap=flow_cap)
+    span = bridge(halts=tuple((start, start + lasting) for start, lasting in halts), cap=1000.0, flow_cap=flow_cap)
     now = 0.0
     for what, x in steps:
         now += x / 5.0

@@ -202,8 +202,14 @@ def test_an_outage_stops_blocks_and_not_expiry() -> None:
 
 
 def test_outages_overlap_and_end_where_they_say() -> None:
-    anvil = chain(outages=((15.0, 30.0), (10.0, 20.0), (40.0, 40.0)))
-    assert [anvil.is_out(t) for t in (9.9, 10.0, 20.0, 29.9, 30.0, 40.0)] == [False, True, True, True, False, False]
+    anvil = chain(outages=((15.0, 30.0), (10.0, 20.0), (40.0, 41.0)))
+    assert [anvil.is_out(t) for t in (9.9, 10.0, 20.0, 29.9, 30.0, 40.0)] == [False, True, True, True, False, True]
+
+
+@pytest.mark.parametrize("span", [(40.0, 40.0), (41.0, 40.0)])
+def test_an_outage_that_does_not_last_is_refused(span: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=rf"from {span[0]} is not before to 40.0"):
+        chain(outages=((10.0, 20.0), span))
 
 
 def test_finality_is_a_delay_that_stands_still_in_outages() -> None:

@@ -65,7 +65,13 @@ class TestDydx:
     @pytest.mark.parametrize(
         ("quote", "btc", "liquidatable"),
         # net collateral 499, 500 and 501 against a maintenance requirement of 500
-        [(-4501.0, 0.1, True), (-4500.0, 0.1, False), (-4499.0, 0.1, False), (5499.0, -0.1, True), (5501.0, -0.1, False)],
+        [
+            (-4501.0, 0.1, True),
+            (-4500.0, 0.1, False),
+            (-4499.0, 0.1, False),
+            (5499.0, -0.1, True),
+            (5501.0, -0.1, False),
+        ],
     )
     def test_an_account_is_liquidatable_below_its_requirement_not_at_it(
         self, quote: float, btc: float, liquidatable: bool

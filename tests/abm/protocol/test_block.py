@@ -150,7 +150,9 @@ class TestBlock:
         accounts = [bench.account(f"a{k}", c, held=[(BTC, 3.0)]) for k, c in enumerate(cash)]
         bench.block()
         bench.block(BTC=48_090.0)
-        assert [(b["account"], b["round"]) for b in bench.table("breaches")] == list(zip(accounts, range(4), strict=True))
+        assert [(b["account"], b["round"]) for b in bench.table("breaches")] == list(
+            zip(accounts, range(4), strict=True)
+        )
         assert len(bench.protocol.liquidatable) == 0
         assert all(bench.size(a) == 0.0 for a in accounts)
 

@@ -25,7 +25,12 @@ class TestRows:
         assert (breach["account"], breach["equity"], breach["notional"]) == (ann, pytest.approx(400.0), 14_400.0)
         assert breach["free_margin"] == pytest.approx(-32.0)
         assert (breach["time"], breach["block"], breach["round"], breach["episode"]) == (2.0, 2, 0, 0)
-        assert (breach["cohort"], breach["mode"], breach["protocol"], breach["chain"]) == ("ann", "cross", "harbor", "alpha")
+        assert (breach["cohort"], breach["mode"], breach["protocol"], breach["chain"]) == (
+            "ann",
+            "cross",
+            "harbor",
+            "alpha",
+        )
 
     def test_an_open_breach_is_not_written_twice(self) -> None:
         bench = Bench(LONE)

@@ -23,7 +23,10 @@ def test_money_moves_between_them_as_the_sources_initial_margin_allows() -> None
     assert transfer(bench.protocol, first, second, 1.0) == 0.0
     deposited = bench.protocol.ledger.deposited[bench.rows(first, second)]
     assert deposited.tolist() == [pytest.approx(750.0), pytest.approx(300.0)]
-    assert [e["amount"] for e in bench.table("events", kind="transfer")] == [pytest.approx(-250.0), pytest.approx(250.0)]
+    assert [e["amount"] for e in bench.table("events", kind="transfer")] == [
+        pytest.approx(-250.0),
+        pytest.approx(250.0),
+    ]
     bench.audit()
 
 

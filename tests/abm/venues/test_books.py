@@ -11,7 +11,7 @@ from abm.errors import ScenarioError
 from abm.scenario import Scenario
 from abm.venues import Book, Books, build_books
 from abm.venues.columns import VOLUME
-from abm.venues.depth import FLOOR
+from abm.venues.depth import SAMPLING
 from abm.venues.kernel import response
 
 World = Callable[..., tuple[Scenario, Books]]
@@ -21,6 +21,9 @@ FIXTURE = [HealthCheck.function_scoped_fixture]
 TRADES = st.lists(
     st.tuples(st.floats(0.0, 40.0), st.integers(0, 8), st.floats(-2000.0, 2000.0)), min_size=1, max_size=25
 )
+
+SAMPLE = 1.0 - 0.5 ** (SAMPLING / 300.0)
+"""Weight of one sample of the variance at the default half-life."""
 
 
 def path(tick: int) -> np.ndarray:
@@ -57,6 +60,8 @@ def test_books_come_in_order_of_venue_then_market(make_world: World) -> None:
     assert books.names[0] == Book("app", "BTC-PERP", "BTC", "perp", "main")
     assert books.find("deep", "BTC-PERP") == 7
     np.testing.assert_array_equal(books.of_chain("main"), [0, 1, 2, 8])
+    assert books.of_chain("main") is books.of_chain("main")
+    assert len(books.of_chain("elsewhere")) == 0
     np.testing.assert_array_equal(books.fee, [0.0] * 5 + [0.0005] * 3 + [0.0])
 
 
@@ -140,12 +145,48 @@ def test_a_quote_is_what_an_execution_then_pays_and_changes_nothing(
         assert price == pytest.approx(books.execute(book, volume, now).price, rel=1e-13)
 
 
+@given(
+    volumes=st.lists(st.floats(-8e6, 8e6), min_size=1, max_size=8),
+    book=st.integers(0, 8),
+    gap=st.sampled_from([0.0, 0.3]),
+    enabled=st.sampled_from([0.0, 1.0, 1.0]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=FIXTURE)
+def test_room_is_what_an_execution_then_fills_and_changes_nothing(
+    make_world: World, volumes: list[float], book: int, gap: float, enabled: float
+) -> None:
+    _, books = make_world()
+    books.tick(1.0, path(1))
+    books.enabled[book] = enabled
+    for i, volume in enumerate(volumes):
+        now = 1.0 + gap * (i + 1)
+        state, impact = books.state.copy(), books.impact.copy()
+        room = books.room(book, volume, now)
+        np.testing.assert_array_equal(books.state, state)
+        np.testing.assert_array_equal(books.impact, impact)
+        assert 0.0 <= room * np.sign(volume) <= abs(volume)
+        assert room == pytest.approx(books.execute(book, volume, now).volume, rel=1e-12)
+
+
+@pytest.mark.parametrize("book", [0, 8], ids=["book", "pool"])
+def test_room_ends_at_the_collar_and_time_makes_more(make_world: World, book: int) -> None:
+    _, books = make_world()
+    room = books.room(book, 1e9, 0.0)
+    assert 0.0 < room < 1e9
+    assert books.room(book, 0.5 * room, 0.0) == 0.5 * room
+    books.execute(book, 1e9, 0.0)
+    assert books.room(book, 1e9, 0.0) == pytest.approx(0.0, abs=1e-6 * room)
+    assert books.room(book, -1.0, 0.0) == -1.0
+    assert books.room(book, 1e9, 10.0) > 0.01 * room
+
+
 def test_a_trade_of_nothing_does_nothing(make_world: World) -> None:
     _, books = make_world()
     state, impact = books.state.copy(), books.impact.copy()
     for book in range(len(books)):
         assert books.execute(book, 0.0, 5.0)[:4] == (0.0, books.last[book], 0.0, 0.0)
         assert books.quote(book, 0.0, 5.0) == books.last[book]
+        assert books.room(book, 0.0, 5.0) == 0.0
     np.testing.assert_array_equal(books.state, state)
     np.testing.assert_array_equal(books.impact, impact)
 
@@ -235,22 +276,77 @@ def test_consumption_and_refill_do_not_depend_on_who_looks_first(make_books: Mak
 
 def test_depth_is_withdrawn_when_realised_volatility_rises(make_books: Make, prices: np.ndarray) -> None:
     books = make_books()
-    books.tick(1.0, 0.97 * prices)
+    for second in range(1, 60):
+        books.tick(float(second), 0.97 * prices)
+    assert books.variance[0] == 1e-8
+    assert books.depth[0] == books.wanted[0] == 1e6
+    books.tick(60.0, 0.97 * prices)
     ratio = np.sqrt(books.variance[0]) / 1e-4
-    assert ratio == pytest.approx(np.sqrt((1.0 - 0.5 ** (1 / 300)) * 0.03**2 + 0.5 ** (1 / 300) * 1e-8) / 1e-4)
-    assert books.wanted[0] == pytest.approx(1e6 * max(np.exp(-0.5 * (ratio - 1.0)), FLOOR))
+    assert ratio == pytest.approx(np.sqrt(SAMPLE * 0.03**2 / 60.0 + (1.0 - SAMPLE) * 1e-8) / 1e-4)
     target = books.wanted[0]
-    books.tick(61.0, 0.97 * prices)
-    assert books.depth[0] == pytest.approx(target + (1e6 - target) * np.exp(-1.0))
+    assert target == pytest.approx(1e6 * np.exp(-0.09 * (ratio - 1.0)))
+    books.tick(119.0, 0.97 * prices)
+    assert books.wanted[0] == target
+    assert books.depth[0] == pytest.approx(target + (1e6 - target) * np.exp(-59.0 / 60.0))
 
 
-def test_a_trades_own_move_counts_as_realised_volatility(make_books: Make, prices: np.ndarray) -> None:
+@pytest.mark.parametrize("interval", [1.0, 7.0, 60.0, 90.0])
+def test_volatility_is_sampled_at_the_tick_nearest_to_each_minute(
+    make_scenario: Callable[..., Scenario], make_venue: Callable[..., dict], prices: np.ndarray, interval: float
+) -> None:
+    world = make_scenario([make_venue("floor", ("BTC", "perp"))]).override({"clock.price_interval": interval})
+    books = build_books(world, lambda asset, _: 0, np.full(1, 1e-4))
+    books.tick(0.0, prices)
+    sampled = []
+    for tick in range(1, 200):
+        books.tick(tick * interval, prices * (1.0 + 1e-3 * tick))
+        if books.sampled[0] == tick * interval:
+            sampled.append(tick * interval)
+            assert books.seen[0] == books.last[0]
+    gaps = np.diff([0.0, *sampled])
+    assert len(sampled) > 1
+    np.testing.assert_allclose(gaps, gaps[0])
+    assert abs(gaps[0] - max(60.0, interval)) <= 0.5 * interval
+
+
+def test_a_bounce_within_a_minute_is_no_volatility(make_books: Make, prices: np.ndarray) -> None:
+    books = make_books()
+    for second in range(1, 61):
+        books.tick(float(second), prices * (0.9 if 20 <= second < 40 else 1.0))
+        assert books.wanted[0] == books.depth[0] == 1e6
+    assert books.sampled[0] == 60.0
+    assert books.variance[0] == pytest.approx((1.0 - SAMPLE) * 1e-8)
+
+
+def test_what_a_trade_leaves_after_a_minute_counts_as_realised_volatility(
+    make_books: Make, prices: np.ndarray
+) -> None:
     books = make_books()
     books.execute(0, 1e4, 0.0)
-    books.tick(1.0, prices)
-    seen = (books.last[0] / 100.0 - 1.0) ** 2
-    assert seen > 1e-5
-    assert books.variance[0] - books.variance[1] == pytest.approx((1.0 - 0.5 ** (1 / 300)) * seen)
+    for second in range(1, 61):
+        books.tick(float(second), prices)
+    seen = (books.last[0] / 100.0 - 1.0) ** 2 / 60.0
+    assert 0.0 < seen < 0.01 * 0.01**2
+    assert books.variance[0] - books.variance[1] == pytest.approx(SAMPLE * seen)
+
+
+def test_a_calm_busy_market_keeps_its_depth(make_books: Make, prices: np.ndarray) -> None:
+    """An hour of a trade of about 2000 USD a second either way, at the usual volatility of the exogenous price.
+
+    A variance of changes from second to second would take the bounce of these trades for volatility.
+    """
+    books = make_books()
+    rng = np.random.default_rng(1)
+    sizes = rng.exponential(20.0, 3600) * rng.choice([-1.0, 1.0], 3600)
+    factors = np.exp(1e-4 * np.cumsum(rng.standard_normal(3600)))
+    least, lasts = books.depth[0], []
+    for second, (size, factor) in enumerate(zip(sizes, factors, strict=True), start=1):
+        books.tick(float(second), factor * prices)
+        lasts.append(books.last[0])
+        books.execute(0, size, second + 0.5)
+        least = min(least, books.depth[0])
+    print("least", least, "end", books.depth[0], np.std(np.diff(np.log(lasts)))/1e-4, np.sqrt(books.variance[:2])/1e-4)
+    assert least > 0.7e6
 
 
 def test_makers_add_to_the_depth_and_to_the_calm_depth(make_books: Make, prices: np.ndarray) -> None:

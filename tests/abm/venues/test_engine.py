@@ -12,10 +12,10 @@ from abm.venues import Books, engine
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["tick", "open", "trade", "quote"]),
+        st.sampled_from(["tick", "open", "trade", "quote", "room"]),
         st.integers(0, 8),
         st.floats(-5e4, 5e4),
-        st.sampled_from([0.0, 0.4, 1.0]),
+        st.sampled_from([0.0, 0.4, 1.0, 60.0]),
     ),
     min_size=1,
     max_size=25,
@@ -23,7 +23,7 @@ STEPS = st.lists(
 
 
 def run(books: Books, suffix: str, steps: list[tuple[str, int, float, float]]) -> list[float]:
-    """Play the steps with the kernels `<name><suffix>`; returns what trades and quotes told."""
+    """Play the steps with the kernels `<name><suffix>`; returns what trades, quotes and rooms told."""
 
     def kernel(name: str) -> Any:
         return getattr(engine, name + suffix)
@@ -39,6 +39,8 @@ def run(books: Books, suffix: str, steps: list[tuple[str, int, float, float]]) -
             kernel("open_blocks")(*column, np.array([book], dtype=np.int64), now)
         elif kind == "trade":
             told += list(kernel("execute")(*column, books.weights, book, volume, now))
+        elif kind == "room":
+            told.append(kernel("room")(*column, book, 100.0 * volume, now))
         else:
             kernel("advance")(*column, (book + 1) % 9, now)
             told.append(kernel("quote")(*column, book, volume, now))
