@@ -20,8 +20,12 @@ __all__ = [
     "Ledger",
     "book_trades",
     "book_trades_python",
+    "free_slot",
+    "free_slot_python",
     "sizes_in",
     "sizes_in_python",
+    "slot_of",
+    "slot_of_python",
 ]
 
 CROSS: Final = 0
@@ -215,6 +219,32 @@ def sizes_in_python(rows: Ints, market: int, slot_market: NDArray[np.int16], slo
 sizes_in = njit(cache=True)(sizes_in_python)
 
 
+def slot_of_python(slot_market: NDArray[np.int16], row: int, market: int) -> int:
+    """The slot of a row that holds a market, or else its first free one; the number of slots where there is none."""
+    slot = 0
+    while slot < slot_market.shape[1] and slot_market[row, slot] >= 0 and slot_market[row, slot] != market:
+        slot += 1
+    return slot
+
+
+slot_of = njit(cache=True)(slot_of_python)
+
+
+def free_slot_python(
+    slot_market: NDArray[np.int16], slot_size: Floats, slot_entry: Floats, row: int, slot: int
+) -> None:  # fmt: skip
+    """Empty a slot: the last open one of the row takes its place."""
+    last = slot
+    while last + 1 < slot_market.shape[1] and slot_market[row, last + 1] >= 0:
+        last += 1
+    slot_market[row, slot], slot_size[row, slot] = slot_market[row, last], slot_size[row, last]
+    slot_entry[row, slot] = slot_entry[row, last]
+    slot_market[row, last], slot_size[row, last], slot_entry[row, last] = -1, 0.0, 0.0
+
+
+free_slot = njit(cache=True)(free_slot_python)
+
+
 def book_trades_python(
     rows: Ints, markets: Ints, sizes: Floats, prices: Floats, funding: Floats, slot_market: NDArray[np.int16],
     slot_size: Floats, slot_entry: Floats, quote: Floats, long_interest: Floats, skew: Floats, gross: Floats,
@@ -228,9 +258,7 @@ def book_trades_python(
         row, market, size = rows[i], markets[i], sizes[i]
         if size == 0.0:
             continue
-        slot = 0
-        while slot < slot_market.shape[1] and slot_market[row, slot] >= 0 and slot_market[row, slot] != market:
-            slot += 1
+        slot = slot_of(slot_market, row, market)
         if slot == slot_market.shape[1]:
             return int(row)
         old = slot_size[row, slot] if slot_market[row, slot] == market else 0.0
@@ -244,12 +272,7 @@ def book_trades_python(
         slot_market[row, slot] = market
         slot_size[row, slot] = new
         if new == 0.0:
-            last = slot
-            while last + 1 < slot_market.shape[1] and slot_market[row, last + 1] >= 0:
-                last += 1
-            slot_market[row, slot], slot_size[row, slot] = slot_market[row, last], slot_size[row, last]
-            slot_entry[row, slot] = slot_entry[row, last]
-            slot_market[row, last], slot_size[row, last], slot_entry[row, last] = -1, 0.0, 0.0
+            free_slot(slot_market, slot_size, slot_entry, row, slot)
         quote[row] -= size * (prices[i] - funding[market])
         long_interest[market] += max(new, 0.0) - max(old, 0.0)
         skew[market] += size

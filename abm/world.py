@@ -227,24 +227,34 @@ def build_world(scenario: Scenario, path: PricePath, draws: Draws) -> World:
     feeds = {o.name: _feed(o, scenario, books) for o in scenario.oracles}
     for feed in feeds.values():
         feed.open(start, books.last)
-    shocks = [s.at for s in scenario.prices.shocks]
-    spots = {
-        a.name: [i for i, b in enumerate(books.names) if b.asset == a.name and b.kind == "spot"]
-        for a in scenario.assets
-    }
+    episodes = Episodes(scenario.quiet, start, [s.at for s in scenario.prices.shocks])
     world = World(
-        scenario, draws, path, log, books, tape, treasury, chains, bridges, crossing, feeds, {}, {},
-        Episodes(scenario.quiet, start, shocks), [], {a: b for a, b in spots.items() if b},
+        scenario, draws, path, log, books, tape, treasury, chains, bridges, crossing, feeds, {}, {}, episodes, [],
+        _spots(books),
     )  # fmt: skip
+    _add_protocols(world, finality)
+    return world
+
+
+def _spots(books: Books) -> dict[str, list[int]]:
+    """The spot books of each coin that has any."""
+    found: dict[str, list[int]] = {}
+    for i, book in enumerate(books.names):
+        if book.kind == "spot":
+            found.setdefault(book.asset, []).append(i)
+    return found
+
+
+def _add_protocols(world: World, finality: dict[str, float]) -> None:
+    """Each with its funding and its system accounts; their prices are numbered through all of them."""
     first = 0
-    for spec in scenario.protocols:
+    for spec in world.scenario.protocols:
         protocol = _protocol(world, spec, finality, first)
         first += len(protocol.markets) + len(protocol.collaterals)
         world.protocols[spec.name] = protocol
-        venue = next(v for v in scenario.venues if v.name == spec.venue)
-        world.funding[spec.name] = Funding(books, protocol.books, [venue.funding] * len(protocol.markets))
+        venue = next(v for v in world.scenario.venues if v.name == spec.venue)
+        world.funding[spec.name] = Funding(world.books, protocol.books, [venue.funding] * len(protocol.markets))
         _open_system(world, protocol)
-    return world
 
 
 def _tokens(scenario: Scenario) -> list[tuple[str, str]]:

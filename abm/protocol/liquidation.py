@@ -71,16 +71,25 @@ def close_positions(
         penalties[chosen] = _penalties(protocol, who, np.abs(got) * price)
         net = float(np.sum(got))
         share = got / net if move >= 0 else np.zeros(len(got))
-        first = tape.log.counts["liquidations"]
-        time, chain, block = tape.place
-        tape.log.rows(
-            "liquidations", len(who), liquidation=np.arange(first, first + len(who)), breach=ledger.breach[who],
-            time=time, chain=chain, block=block, round=tape.round, protocol=protocol.name, account=ledger.id[who],
-            market=protocol.markets[market], quantity=got, price=price, penalty=penalties[chosen],
-            keeper=[keepers[i] for i in chosen], route=route, move=move, share=share,
-        )  # fmt: skip
+        names = [keepers[i] for i in chosen]
+        _log(protocol, who, protocol.markets[market], got, price, penalties[chosen], names, route, move, share)
     tape.round += 1
     return penalties
+
+
+def _log(
+    protocol: Protocol, rows: Ints, market: str, quantity: Floats, price: float, penalty: Floats, keepers: list[str],
+    route: str, move: int, share: Floats,
+) -> None:  # fmt: skip
+    """Rows of `liquidations`: the executions of one market in this round."""
+    ledger, tape, n = protocol.ledger, protocol.tape, len(rows)
+    first = tape.log.counts["liquidations"]
+    time, chain, block = tape.place
+    tape.log.rows(
+        "liquidations", n, liquidation=np.arange(first, first + n), breach=ledger.breach[rows], time=time,
+        chain=chain, block=block, round=tape.round, protocol=protocol.name, account=ledger.id[rows], market=market,
+        quantity=quantity, price=price, penalty=penalty, keeper=keepers, route=route, move=move, share=share,
+    )  # fmt: skip
 
 
 def _penalties(protocol: Protocol, rows: Ints, notional: Floats) -> Floats:
@@ -121,15 +130,9 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
         penalty = np.minimum(rate * proceeds, np.maximum(ledger.quote[who] + proceeds, 0.0))
         _swap(protocol, h, book, who, sold, proceeds, penalty)
         penalties[chosen] += penalty
-        first = tape.log.counts["liquidations"]
-        time, chain, block = tape.place
-        tape.log.rows(
-            "liquidations", len(who), liquidation=np.arange(first, first + len(who)), breach=ledger.breach[who],
-            time=time, chain=chain, block=block, round=tape.round, protocol=protocol.name, account=ledger.id[who],
-            market=asset, quantity=-sold, price=done.fill.price, penalty=penalty,
-            keeper=[keepers[i] for i in chosen], route=route, move=done.move,
-            share=sold / np.sum(sold) if done.move >= 0 else 0.0,
-        )  # fmt: skip
+        share = sold / np.sum(sold) if done.move >= 0 else np.zeros(len(sold))
+        names = [keepers[i] for i in chosen]
+        _log(protocol, who, asset, -sold, done.fill.price, penalty, names, route, done.move, share)
         protocol.log_rows("seized", who, asset, f"{asset}@{place}", -sold)
     tape.round += 1
     return penalties

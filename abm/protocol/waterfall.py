@@ -103,18 +103,7 @@ def _vault_takes(protocol: Protocol, row: int) -> bool:
     if not _vault_room(protocol, np.array([row]))[0]:
         return False
     breach, account = int(ledger.breach[row]), int(ledger.id[row])
-    for slot in _slots(protocol, row):
-        market, size = int(ledger.slot_market[row, slot]), float(ledger.slot_size[row, slot])
-        price = float(terms.price[market])
-        ledger.trade(
-            np.array([row, vault]), np.array([market, market]), np.array([-size, size]), np.array([price, price]),
-            protocol.funding, tape.time,
-        )  # fmt: skip
-        number = tape.log.counts["liquidations"]
-        tape.log.row(
-            "liquidations", number, breach, *tape.place, tape.round, protocol.name, account,
-            protocol.markets[market], -size, price, 0.0, "", "vault", -1, 0.0,
-        )  # fmt: skip
+    _hand_over(protocol, row)
     left = float(protocol.engine.assess(ledger, terms, np.array([row])).equity[0])
     ledger.quote[vault] += ledger.quote[row]
     ledger.coins[vault] += ledger.coins[row]
@@ -126,6 +115,23 @@ def _vault_takes(protocol: Protocol, row: int) -> bool:
         tape.log.row("losses", tape.time, protocol.name, breach, "vault", account, -left)
         protocol.deficit(breach, -left)
     return True
+
+
+def _hand_over(protocol: Protocol, row: int) -> None:
+    """The vault takes over every position of an account, each an execution."""
+    ledger, tape, vault = protocol.ledger, protocol.tape, protocol.vault
+    for slot in _slots(protocol, row):
+        market, size = int(ledger.slot_market[row, slot]), float(ledger.slot_size[row, slot])
+        price = float(protocol.terms.price[market])
+        ledger.trade(
+            np.array([row, vault]), np.array([market, market]), np.array([-size, size]), np.array([price, price]),
+            protocol.funding, tape.time,
+        )  # fmt: skip
+        number = tape.log.counts["liquidations"]
+        tape.log.row(
+            "liquidations", number, int(ledger.breach[row]), *tape.place, tape.round, protocol.name,
+            int(ledger.id[row]), protocol.markets[market], -size, price, 0.0, "", "vault", -1, 0.0,
+        )  # fmt: skip
 
 
 def unwind_vault(protocol: Protocol, part: float) -> None:
@@ -146,19 +152,19 @@ def socialise(protocol: Protocol) -> float:
         return 0.0
     ledger, tape = protocol.ledger, protocol.tape
     rows = ledger.by_id(np.flatnonzero(ledger.mode != SYSTEM))
-    equity = np.maximum(protocol.engine.assess(ledger, protocol.terms, rows).equity, 0.0)
+    equity = protocol.engine.assess(ledger, protocol.terms, rows).equity
+    rows, equity = rows[equity > 0.0], equity[equity > 0.0]
     total = float(np.sum(equity))
     charged = min(-protocol.bad_debt, total)
     if charged <= 0.0:
         return 0.0
-    payers = equity > 0.0
-    amounts = equity[payers] * (charged / total)
-    ledger.quote[rows[payers]] -= amounts
-    ledger.changed[rows[payers]] = tape.time
+    amounts = equity * (charged / total)
+    ledger.quote[rows] -= amounts
+    ledger.changed[rows] = tape.time
     protocol.bad_debt += float(np.sum(amounts))
-    protocol.log_rows("socialised", rows[payers], "", protocol.spec.settlement, -amounts)
+    protocol.log_rows("socialised", rows, "", protocol.spec.settlement, -amounts)
     tape.log.rows(
         "losses", len(amounts), time=tape.time, protocol=protocol.name, breach=-1, layer="socialise",
-        account=ledger.id[rows[payers]], amount=amounts,
+        account=ledger.id[rows], amount=amounts,
     )  # fmt: skip
     return charged

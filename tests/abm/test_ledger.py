@@ -12,8 +12,12 @@ from abm.ledger import (
     Ledger,
     book_trades,
     book_trades_python,
+    free_slot,
+    free_slot_python,
     sizes_in,
     sizes_in_python,
+    slot_of,
+    slot_of_python,
 )
 
 MARKETS, ACCOUNTS = 3, 5
@@ -83,6 +87,22 @@ class TestEntryPrice:
         assert book.slot_market[0].tolist() == [2, 1, -1]
         assert book.slot_size[0].tolist() == [3.0, 2.0, 0.0]
         assert book.slot_entry[0].tolist() == [102.0, 101.0, 0.0]
+
+    @pytest.mark.parametrize("held", [(), (2,), (1, 0), (2, 0, 1)])
+    def test_slots_compiled_and_reference_agree(self, held: tuple[int, ...]) -> None:
+        one, other = ledger(), ledger()
+        for book in (one, other):
+            for market in held:
+                trade(book, 3, market, 1.0 + market, 100.0 + market)
+        for market in range(MARKETS):
+            expected = held.index(market) if market in held else len(held)
+            assert slot_of(one.slot_market, 3, market) == slot_of_python(one.slot_market, 3, market) == expected
+        if held:
+            free_slot(one.slot_market, one.slot_size, one.slot_entry, 3, 0)
+            free_slot_python(other.slot_market, other.slot_size, other.slot_entry, 3, 0)
+        for name in ("slot_market", "slot_size", "slot_entry"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert sorted(m for m in one.slot_market[3] if m >= 0) == sorted(held[1:])
 
     def test_what_rounding_leaves_of_a_closed_position_is_nothing(self) -> None:
         book = ledger()

@@ -143,7 +143,7 @@ class TestKernels:
         slope = np.where(book.slot_market == market, found.price, 0.0).sum(axis=1)
         change = slope * (moved.price - at.price)[market] + found.coin @ (moved.coin_price - at.coin_price)
         before, after = (ENGINE.assess(book, t, rows) for t in (at, moved))
-        scale = 1.0 + before.notional + after.notional
+        scale = 1.0 + before.notional + after.notional + np.abs(before.equity) + np.abs(after.equity)
         np.testing.assert_allclose((after.free_margin - before.free_margin - change) / scale, 0.0, atol=1e-12)
 
 

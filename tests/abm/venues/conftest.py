@@ -82,10 +82,13 @@ def make_books() -> Callable[..., Books]:
 
 @pytest.fixture
 def make_forbidden_books() -> Callable[..., Books]:
-    """As `make_books`, with an impact that a scenario would refuse because it can be pumped."""
+    """As `make_books` without a spread, with an impact that a scenario would refuse because it can be pumped."""
 
     def make(impact: dict[str, Any], depth: dict[str, Any] | None = None) -> Books:
-        world = scenario([venue("floor", ("BTC", "spot"), ("BTC", "perp"), depth=depth or {})])
+        one = venue("floor", ("BTC", "spot"), ("BTC", "perp"), depth=depth or {})
+        for market in one["markets"]:
+            market["spread"] = 0.0
+        world = scenario([one])
         floor = world.venues[0].model_copy(update={"impact": ImpactSpec(**impact)})
         return opened(world.model_copy(update={"venues": (floor,)}))
 

@@ -14,6 +14,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import differential_evolution
 
+from abm.errors import ScenarioError
+from abm.scenario import Scenario
 from abm.venues import Books
 from abm.venues.depth import FLOOR
 from abm.venues.engine import execute, tick
@@ -23,7 +25,14 @@ Floats = NDArray[np.float64]
 
 CONSTANT_DEPTH = {"consumed": 0.0, "volatility_response": 0.0}
 NERVOUS_MAKERS = {"consumed": 1.0, "volatility_response": 2.0, "volatility_halflife": 10.0, "refill": 15.0}
+HASTY_MAKERS = NERVOUS_MAKERS | {"consumed": 0.0, "refill": 1.0}
 PRICE, DEPTH = 100.0, 1e6
+
+
+@pytest.fixture
+def two_venues(make_scenario: Callable[..., Scenario], make_venue: Callable[..., dict[str, Any]]) -> Scenario:
+    """One venue on a chain, `app`, and an exchange of its own, `floor`."""
+    return make_scenario([make_venue("app", ("BTC", "perp"), chain="main"), make_venue("floor", ("BTC", "spot"))])
 
 
 @njit
@@ -99,23 +108,25 @@ def test_no_round_trip_pays_at_constant_depth(make_books: Make, impact: dict[str
     assert search(make_books(impact, CONSTANT_DEPTH), slices=slices).gain < -0.005
 
 
-def test_the_search_finds_the_pump_of_a_concave_impact_that_fades_too_slowly(make_books: Make) -> None:
-    found = search(make_books({"t0": 10.0, "exponent": 0.5}, CONSTANT_DEPTH), rounds=100)
+def test_the_search_finds_the_pump_of_a_concave_impact_that_fades_too_slowly(make_forbidden_books: Make) -> None:
+    found = search(make_forbidden_books({"t0": 10.0, "exponent": 0.5}, CONSTANT_DEPTH), rounds=100)
     assert found.gain > 0.02
     together = np.sign(found.volumes[:-1]) == -np.sign(found.volumes[-1])
     assert together.sum() >= 10
 
 
-def test_buying_a_part_a_second_and_selling_at_once_pays_then_and_not_by_default(make_books: Make) -> None:
-    volumes = np.append(np.full(11, 1e3), -1.1e4)
-    waits = np.ones(12, dtype=np.int64)
+def earned(books: Books, volumes: list[float], waits: list[int], slices: int) -> float:
+    """USD earned by a trip that ends flat: what the volumes leave open is traded after the last wait."""
+    flat = np.array([*volumes, -sum(volumes)])
+    return float(profit(books.state, books.impact, books.rates, books.weights, flat, np.array(waits), slices))
 
-    def earned(**impact: float) -> float:
-        books = make_books(impact, CONSTANT_DEPTH)
-        return float(profit(books.state, books.impact, books.rates, books.weights, volumes, waits, 1))
 
-    assert earned(t0=10.0, exponent=0.5) > 0.0
-    assert earned() < 0.0
+def test_buying_a_part_a_second_and_selling_at_once_pays_then_and_not_by_default(
+    make_books: Make, make_forbidden_books: Make
+) -> None:
+    trip = [1e3] * 11, [1] * 12, 1
+    assert earned(make_forbidden_books({"t0": 10.0, "exponent": 0.5}, CONSTANT_DEPTH), *trip) > 0.0
+    assert earned(make_books({}, CONSTANT_DEPTH), *trip) < 0.0
 
 
 @pytest.mark.parametrize("thin", [False, True], ids=["calm", "thin"])
@@ -129,20 +140,103 @@ def test_no_round_trip_pays_when_depth_is_consumed_withdrawn_and_refilled(
     assert search(books, size, slices=8, longest=longest, trades=8, rounds=50).gain < -0.05
 
 
-def test_makers_who_flee_and_return_faster_than_impact_fades_can_be_exploited(make_books: Make) -> None:
-    """The bound stated in abm.venues.depth: this trip pays there, not at the default depth or the default decay."""
-    volumes = np.array([1904.0, 789.0, 473.0, 811.0, 295.0, 415.0, -4687.0])
-    waits = np.array([6, 24, 24, 38, 1, 1, 234])
+def test_the_search_finds_the_pump_of_makers_who_return_faster_than_impact_fades(make_forbidden_books: Make) -> None:
+    books = make_forbidden_books({"exponent": 1.0, "gamma": 0.55, "t0": 15.0})
+    assert search(books, 1e7, slices=4, longest=60, trades=7, rounds=25).gain > 0.1
 
-    def earned(impact: dict[str, float], depth: dict[str, float]) -> float:
-        books = make_books(impact, depth)
-        return float(profit(books.state, books.impact, books.rates, books.weights, volumes, waits, 8))
 
-    slow = {"exponent": 1.0, "gamma": 0.3}
-    assert earned(slow, NERVOUS_MAKERS) > 0.0
-    assert earned(slow, {}) < 0.0
-    assert earned({}, NERVOUS_MAKERS) < 0.0
-    assert earned({}, {}) < 0.0
+@pytest.mark.parametrize(
+    ("impact", "depth", "volumes", "waits"),
+    [
+        (
+            {"exponent": 1.0, "gamma": 0.55, "t0": 5.0},
+            {},
+            [-38659.0, 8982.0, -3628.0, -7633.0, 26030.0, -80.0],
+            [1, 2, 2, 1, 36, 7, 16],
+        ),
+        (
+            {"exponent": 0.5, "gamma": 0.6, "t0": 12.0},
+            NERVOUS_MAKERS,
+            [-21939.0, 0.0, 0.0, -11596.0, 180.0, -16465.0],
+            [216, 252, 300, 228, 24, 120, 12],
+        ),
+        (
+            {"exponent": 0.8, "gamma": 0.55, "t0": 3.0},
+            NERVOUS_MAKERS,
+            [-470.0, 22711.0, -3292.0, 6799.0, 6909.0, 13580.0],
+            [18, 6, 6, 18, 21, 51, 12],
+        ),
+        (
+            {"exponent": 1.0, "gamma": 0.3},
+            HASTY_MAKERS,
+            [12.0, 292.0, -1710.0, -885.0, -6970.0, -5434.0],
+            [36, 61, 3, 171, 1, 88, 5],
+        ),
+    ],
+    ids=["slow linear", "slow square root", "slow concave", "linear that decays little"],
+)
+def test_makers_who_return_faster_than_impact_fades_can_be_exploited(
+    make_books: Make,
+    make_forbidden_books: Make,
+    impact: dict[str, float],
+    depth: dict[str, float],
+    volumes: list[float],
+    waits: list[int],
+) -> None:
+    """The bound stated in abm.venues.depth: these trips pay there, not at constant depth nor at the default impact."""
+    trip = volumes, waits, 8
+    assert earned(make_forbidden_books(impact, depth), *trip) > 0.0
+    assert earned(make_forbidden_books(impact, CONSTANT_DEPTH), *trip) < 0.0
+    assert earned(make_books({}, depth), *trip) < 0.0
+    assert earned(make_books({}, {}), *trip) < 0.0
+
+
+@pytest.mark.parametrize("depth", [NERVOUS_MAKERS, HASTY_MAKERS], ids=["nervous", "hasty"])
+@pytest.mark.parametrize("t0", [0.5, 1.0])
+def test_the_default_impact_withstands_such_makers(make_books: Make, depth: dict[str, float], t0: float) -> None:
+    books = make_books({"t0": t0}, depth)
+    assert search(books, 1e7, slices=4, longest=300, trades=7, rounds=30).gain < -0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"chains.main.interval": 0.4}, r"venues.0.impact.t0: 0.5 s is longer than the block of 0.4 s; concave impact"),
+        ({"venues.floor.interval": 0.4}, r"venues.1.impact.t0: 0.5 s is longer than the block of 0.4 s"),
+        ({"venues.app.impact.t0": 1.01}, r"venues.0.impact.t0: 1.01 s is longer than the block of 1.0 s"),
+        ({"venues.app.impact.gamma": 0.5}, r"venues.0.impact.gamma: 0.5 decays too slowly .*their sum must exceed 1"),
+        ({"venues.*.impact.exponent": 0.51, "venues.*.impact.gamma": 0.549}, r"venues.0.impact.gamma: 0.549 allows"),
+        (
+            {
+                "venues.floor.impact.exponent": 1.0,
+                "venues.floor.impact.gamma": 0.549,
+                "venues.floor.depth.consumed": 0.0,
+            },
+            r"venues.1.impact.gamma: 0.549 allows manipulation where depth moves .* exceeds 0.5; use at least 0.55",
+        ),
+    ],
+    ids=str,
+)
+def test_a_scenario_whose_impact_can_be_pumped_is_refused(
+    two_venues: Scenario, changes: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        two_venues.override(changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"venues.app.interval": 0.1},
+        {"venues.app.impact.t0": 1.0},
+        {"venues.app.impact.gamma": 0.51},
+        {"venues.floor.impact.exponent": 0.51, "venues.floor.impact.gamma": 0.55},
+        {"venues.app.impact.gamma": 0.1, "venues.app.impact.enabled": False},
+    ],
+    ids=str,
+)
+def test_impact_at_the_bounds_is_taken(two_venues: Scenario, changes: dict[str, float]) -> None:
+    assert two_venues.override(changes) != two_venues
 
 
 def test_a_trip_costs_what_the_books_charge(make_books: Make) -> None:

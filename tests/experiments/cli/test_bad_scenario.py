@@ -34,7 +34,7 @@ EDITS = {
     "misspelt name": ('oracle = "feed"', 'oracle = "fed"', ["protocols.0.oracle", "did you mean 'feed'?"]),
     "misspelt choice": ('mode = "cross"', 'mode = "crss"', ["protocols.0.mode", "'cross' or 'isolated'", "'crss'"]),
     "a kind's name of a protocol": ('protocol = "harbor"', 'protocol = "harbour"', ["did you mean 'harbor'?"]),
-    "a kind's coin": ('asset = "ETH", accounts', 'asset = "EHT", accounts', ["did you mean 'ETH@alpha'?"]),
+    "a kind's coin": ('asset = "ETH", accounts', 'asset = "EHT", accounts', ["takes no EHT@alpha", "ETH@alpha"]),
     "out of range": ("duration = 1800.0", "duration = -3", ["clock.duration", "greater than 0", "-3"]),
     "out of a kind's range": ("leverage = 6.0", "leverage = -6.0", ["retail.params.leverage", "greater than 0"]),
     "not a number": ("price = 60000.0", "price = nan", ["assets.1.price", "finite"]),

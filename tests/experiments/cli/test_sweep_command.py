@@ -10,6 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import experiments.sweep
+from experiments.effects import SCHEMA
+from experiments.store import Failed
+from experiments.sweep import SweepResult
 from tests.experiments.cli.command_line import crossfire, example, process, refused
 from tests.experiments.cli.terminal import terminal
 
@@ -74,15 +78,16 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(design: Path) -> None:
     assert all(re.fullmatch(r"[0-9a-f]+\.json", p.name) and json.loads(p.read_text()) for p in runs)
 
 
-def test_a_run_that_fails_is_told_and_the_exit_code_is_one(design: Path) -> None:
-    """A key of an inhabitant is found wrong where it is built: in the run."""
-    text = DESIGN.replace('key = "protocols.harbor.mode"', 'key = "agents.keepers.params.protocol"')
-    design.write_text(text.replace('["cross", "isolated"]', '["harbor", "harbour"]'))
-    answer = process("sweep", design, "--workers", 1, "--out", "swept")
+def test_runs_that_fail_are_told_and_the_exit_code_is_one(design: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = (Failed("0a1b", 1, 1, {"margin": "isolated"}, "worker died", "trace"),)
+    result = SweepResult(Path("swept"), 2, 1, 0, failed, ("runs/2c.json",), pl.DataFrame(), pl.DataFrame(schema=SCHEMA))
+    monkeypatch.setattr(experiments.sweep, "run_sweep", lambda *_, **__: result)
+    answer = crossfire("sweep", design, "--out", "swept")
     assert answer.code == 1
-    assert "1 of 2 runs done" in answer.out
-    assert re.search(r"failed: [0-9a-f]+: .*unknown protocol 'harbour'", answer.err)
-    assert "Traceback" not in answer.err
+    assert answer.out.startswith("1 of 2 runs done (0 from before) in swept\n")
+    assert answer.err == "damaged and run again: runs/2c.json\nfailed: 0a1b: worker died\n"
+    told = crossfire("sweep", design, "--out", "swept", "--json")
+    assert (told.code, json.loads(told.out)["failed"]) == (1, [{"run": "0a1b", "reason": "worker died"}])
 
 
 EDITS: dict[str, tuple[Callable[[str], str], list[str]]] = {
