@@ -204,7 +204,7 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
         "penalties": float(liquidations["penalty"].sum()),
         "deficit": float(breaches["deficit"].sum()),
         **{f"{layer}_paid": float(paid.get(layer, 0.0)) for layer in ("fund", "vault", "adl", "socialise")},
-        "bad_debt": float(-sum(p.bad_debt for p in world.protocols.values())),
+        "bad_debt": 0.0 - float(sum(p.bad_debt for p in world.protocols.values())),
         "open_interest_start": _open_interest(tables["markets"], first=True),
         "open_interest_end": _open_interest(tables["markets"], first=False),
         "voluntary_notional": float(sum(world.voluntary.values())),

@@ -20,7 +20,7 @@ from abm.oracles.feed import Feed, Update
 from abm.prices import PricePath, build_prices
 from abm.protocol.block import run_block
 from abm.protocol.protocol import Protocol
-from abm.protocol.waterfall import socialise, unwind_vault
+from abm.protocol.waterfall import rescue_vault, socialise, unwind_vault
 from abm.record import Record
 from abm.scenario import Scenario
 from abm.world import World, build_world
@@ -260,10 +260,11 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
                 bridge.send(known, now, kind="state", to=home, tag=h)
 
     def _minute(self, protocol: Protocol) -> None:
-        """Once a minute: the street meets its margin, the vault trades down."""
+        """Once a minute: the street meets its margin, the vault trades down, or is rescued."""
         self.world.tape.enter(protocol.chain, self.world.chains[protocol.chain].height, float(self.time))
         protocol.counterparty.street_call()
         unwind_vault(protocol, VAULT_UNWIND)
+        rescue_vault(protocol)
 
     # looking
 

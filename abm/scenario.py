@@ -301,7 +301,8 @@ def _members(node: list[Any], head: str) -> list[int]:
 
 def _explain(model: type[BaseModel], error: ValidationError, where: str) -> ScenarioError:
     """The first mistake as one line: key, what is wrong, what is allowed."""
-    first = error.errors()[0]
+    found = error.errors()
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # it may be the missing one
     loc = [str(part) for part in first["loc"]]
     key = ".".join(loc) or "scenario"
     kind = first["type"]

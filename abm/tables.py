@@ -254,6 +254,8 @@ def describe() -> str:
             "| column | type | unit | meaning |",
             "|---|---|---|---|",
         ]
-        lines += [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} |" for c in table.columns]
+        lines += [
+            f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning.replace('|', chr(92) + '|')} |" for c in table.columns
+        ]
         lines.append("")
     return "\n".join(lines)

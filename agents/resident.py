@@ -45,11 +45,14 @@ def read_params[P: BaseModel](form: type[P], spec: AgentSpec) -> P:
     try:
         return form.model_validate(spec.params)
     except ValidationError as error:
-        first = error.errors()[0]
+        found = error.errors()
+        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # it may be the missing one
         key = ".".join(str(part) for part in first["loc"])
         where = f"agents.{spec.name}.params.{key}"
         if first["type"] == "extra_forbidden":
             raise ScenarioError(where, f"unknown key of kind '{spec.kind}'", nearest(key, form.model_fields)) from error
+        if first["type"] == "missing":
+            raise ScenarioError(where, "missing", "add this key") from error
         given = first.get("input")
         shown = f", got {given!r}" if isinstance(given, int | float | str | bool) else ""
         raise ScenarioError(where, f"{first['msg'].lower()}{shown}", "change the value") from error

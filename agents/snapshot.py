@@ -122,13 +122,6 @@ def _check_fit(rows: pl.DataFrame, path: Path, protocol: Protocol) -> None:
                 f"{path} row {held['row'][0]}", f"{protocol.name} takes no {name.removeprefix(COIN)}",
                 nearest(name, coins),
             )  # fmt: skip
-    count = rows.filter((pl.col("size") != 0.0) & (pl.col("mode") != "system")).group_by("account").len()
-    many = count.filter(pl.col("len") > protocol.ledger.slots).sort("account")
-    if len(many):
-        raise AccountsFileError(
-            str(path), f"account {many['account'][0]} has {many['len'][0]} positions, and an account holds"
-            f" {protocol.ledger.slots} at most", "split it into several accounts",
-        )  # fmt: skip
 
 
 def _credit(protocol: Protocol, rows: pl.DataFrame, accounts: pl.DataFrame, at: Ints) -> None:

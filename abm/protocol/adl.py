@@ -116,12 +116,13 @@ def _log(protocol: Protocol, row: int, market: int, winners: Ints, taken: Floats
     number = tape.log.counts["liquidations"]
     breach = int(ledger.breach[row])
     closed = -float(np.sum(taken))
-    tape.log.row(
-        "liquidations", number, breach, *tape.place, tape.round, protocol.name, int(ledger.id[row]), name,
-        closed, price, 0.0, "", "adl", -1, 0.0,
-    )  # fmt: skip
+    if breach >= 0:  # the vault's own positions serve no breach
+        tape.log.row(
+            "liquidations", number, breach, *tape.place, tape.round, protocol.name, int(ledger.id[row]), name,
+            closed, price, 0.0, "", "adl", -1, 0.0,
+        )  # fmt: skip
     given_up = taken * (price - float(protocol.terms.price[market]))
-    protocol.log_rows("adl", winners, name, protocol.assets[market], taken, number)
+    protocol.log_rows("adl", winners, name, protocol.assets[market], taken, number if breach >= 0 else -1)
     tape.log.rows(
         "losses", len(winners), time=tape.time, protocol=protocol.name, breach=breach, layer="adl",
         account=ledger.id[winners], amount=given_up,

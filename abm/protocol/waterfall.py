@@ -13,7 +13,7 @@ from abm.protocol.adl import deleverage, triggered
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
 
-__all__ = ["cover", "socialise", "take_over", "unwind_vault"]
+__all__ = ["cover", "rescue_vault", "socialise", "take_over", "unwind_vault"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -132,6 +132,20 @@ def _hand_over(protocol: Protocol, row: int) -> None:
             "liquidations", number, int(ledger.breach[row]), *tape.place, tape.round, protocol.name,
             int(ledger.id[row]), protocol.markets[market], -size, price, 0.0, "", "vault", -1, 0.0,
         )  # fmt: skip
+
+
+def rescue_vault(protocol: Protocol) -> None:
+    """A vault that is worth less than nothing: its positions are closed against winners where the waterfall allows
+    that, and what it owes then is paid by the other layers, or booked as bad debt."""
+    vault = np.array([protocol.vault])
+    if protocol.engine.assess(protocol.ledger, protocol.terms, vault).equity[0] >= 0.0:
+        return
+    row = int(vault[0])
+    if "adl" in protocol.spec.liquidation.waterfall:
+        for slot in _slots(protocol, row):
+            deleverage(protocol, row, slot)
+    if not _slots(protocol, row) and not protocol.ledger.coins[row].any():
+        cover(protocol, row)
 
 
 def unwind_vault(protocol: Protocol, part: float) -> None:

@@ -2,18 +2,18 @@
 
 A trade that finds less depth moves the price further, and what it leaves fades by the kernel alone.  So a trader who
 buys while depth is full, pushes the price while his own trades have driven the makers away, and sells when they are
-back, earns where depth comes back faster than impact fades.  What decides is the kernel's t0 against the makers'
-times, the more so the larger the exponent.  Optimised trips (12 trades a second apart, or 5 to 8 over minutes, some
-over an hour; 0.1 to 30 times the calm depth turned over; instants of sampling known) find
+back, earns where depth comes back faster than impact fades: what decides is `refill` against the kernel's t0, the more
+so the larger the exponent.  Sampling volatility once a minute gives such a trader known instants at which the makers
+turn.  Optimised trips (12 trades a second apart, or 5 to 8 over minutes, some over an hour; 0.1 to 30 times the calm
+depth turned over) find
 
-- at the default impact (exponent 0.5, gamma 0.6, t0 0.5 or 1 s) nothing under any depth rule tried, down to makers
-  who forget volatility by the next sample and are back in a second; nor at exponent 0.5 with gamma 0.55 and t0 to
-  2 s, nor at exponents 0.8 and 1 with gamma 0.55 and t0 0.5 s;
-- under the default depth rule nothing at exponents 0.5 and 0.8 with gamma 0.55 and t0 to 12 s on blocks as long, but
-  something at exponent 1 from t0 = 5 s on;
-- under makers who are back in a second something at exponents 0.8 and 1 from t0 = 1 s on and, at exponent 1 with
-  gamma 0.3, even at 0.5 s; under makers who are back in 15 s something at exponent 0.8 with t0 = 3 s, and at both
-  exponents tried, 0.5 and 0.8, with t0 = 12 s.
+- under the default depth rule nothing at exponent 0.5 with gamma 0.55 and t0 to 2 s (the default impact is well
+  inside), nor at exponents 0.8 and 1 with gamma 0.55 and t0 0.5 s, nor at exponents 0.5 and 0.8 with t0 12 s on blocks
+  as long; but something at exponent 1 from t0 = 5 s on;
+- the same under makers who forget volatility by the next sample, flee at twice the usual and are back in 15 s, except
+  that there is something at exponent 0.8 with t0 = 3 s and at exponents 0.5 and 0.8 with t0 = 12 s;
+- under makers who do so and are back in one second something at all exponents tried, also at 0.5 with gamma 0.6 and
+  t0 = 1 s; the default impact with t0 = 0.5 s only just loses.
 
 At constant depth none of these pays (tests/abm/venues/test_manipulation.py).
 

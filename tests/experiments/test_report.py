@@ -98,7 +98,12 @@ class TestPage:
 
     def test_templates_are_in_the_package(self) -> None:
         folder = files("experiments") / "templates"
-        assert {p.name for p in folder.iterdir()} == {"block.html.j2", "report.css.j2", "report.html.j2"}
+        assert {p.name for p in folder.iterdir()} == {
+            "block.html.j2",
+            "report.css.j2",
+            "report.html.j2",
+            "scenario.toml",
+        }
 
     def test_sections_of_a_run_in_order(self, run_page: str) -> None:
         assert headings(run_page) == [

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abm.protocol.waterfall import cover, unwind_vault
+from abm.protocol.waterfall import cover, rescue_vault, unwind_vault
 from tests.abm.protocol.bench import AWAY, BTC, ETH, HOME, Bench
 
 
@@ -213,3 +213,34 @@ class TestOrder:
             booked = sum(r["amount"] for r in bench.table("losses", layer="bad_debt"))
             assert bench.protocol.bad_debt == pytest.approx(-booked), waterfall
             assert np.all(bench.protocol.ledger.breach == -1), waterfall
+
+
+class TestRescueVault:
+    """A vault below zero is deleveraged against winners, and what it owes is paid or booked."""
+
+    @pytest.mark.parametrize("waterfall", [("fund", "vault", "adl"), ("fund", "vault")])
+    def test_an_insolvent_vault_is_closed_and_booked_where_winners_may_be_taken(
+        self, waterfall: tuple[str, ...]
+    ) -> None:
+        bench = Bench({"waterfall": waterfall, "fund": 300.0, "vault": 1_000.0, "adl": {"price": "previous_mark"}})
+        bob = bench.account("bob", 50_000.0)
+        bench.against(bench.protocol.vault_id, bob, BTC, 0.1)
+        bench.block()
+        bench.block(BTC=30_000.0)
+        assert bench.equity(bench.protocol.vault_id) < 0.0
+        rescue_vault(bench.protocol)
+        if "adl" in waterfall:
+            assert bench.size(bench.protocol.vault_id) == 0.0
+            assert bench.size(bob) == 0.0
+            assert bench.equity(bench.protocol.vault_id) == pytest.approx(0.0, abs=1e-9)
+            assert bench.protocol.fund == 0.0
+            assert bench.protocol.bad_debt < 0.0
+            assert not bench.table("liquidations")
+        else:
+            assert bench.size(bench.protocol.vault_id) == pytest.approx(0.1)
+        bench.audit()
+
+    def test_a_solvent_vault_is_left_alone(self) -> None:
+        bench = Bench({"vault": 1_000.0})
+        rescue_vault(bench.protocol)
+        assert bench.equity(bench.protocol.vault_id) == 1_000.0

@@ -172,8 +172,14 @@ def test_the_search_finds_the_pump_of_makers_who_return_faster_than_impact_fades
             [12.0, 292.0, -1710.0, -885.0, -6970.0, -5434.0],
             [36, 61, 3, 171, 1, 88, 5],
         ),
+        (
+            {"t0": 1.0},
+            HASTY_MAKERS,
+            [19.0, 23.0, 46.0, -5416.0, -4699.0, -4885.0],
+            [6, 1, 3, 3, 106, 121, 1],
+        ),
     ],
-    ids=["slow linear", "slow square root", "slow concave", "linear that decays little"],
+    ids=["slow linear", "slow square root", "slow concave", "linear that decays little", "hasty makers"],
 )
 def test_makers_who_return_faster_than_impact_fades_can_be_exploited(
     make_books: Make,
@@ -191,11 +197,13 @@ def test_makers_who_return_faster_than_impact_fades_can_be_exploited(
     assert earned(make_books({}, {}), *trip) < 0.0
 
 
-@pytest.mark.parametrize("depth", [NERVOUS_MAKERS, HASTY_MAKERS], ids=["nervous", "hasty"])
-@pytest.mark.parametrize("t0", [0.5, 1.0])
-def test_the_default_impact_withstands_such_makers(make_books: Make, depth: dict[str, float], t0: float) -> None:
-    books = make_books({"t0": t0}, depth)
-    assert search(books, 1e7, slices=4, longest=300, trades=7, rounds=30).gain < -0.1
+@pytest.mark.parametrize("impact", [{}, {"t0": 1.0}, {"exponent": 0.8, "gamma": 0.55}], ids=str)
+@pytest.mark.parametrize("depth", [{}, NERVOUS_MAKERS], ids=["default", "nervous"])
+def test_no_round_trip_pays_where_impact_fades_faster_than_makers_return(
+    make_books: Make, impact: dict[str, float], depth: dict[str, float]
+) -> None:
+    books = make_books(impact, depth)
+    assert search(books, 1e7, slices=4, longest=300, trades=7, rounds=30).gain < -0.05
 
 
 @pytest.mark.parametrize(
