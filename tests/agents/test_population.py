@@ -75,7 +75,7 @@ class TestKinds:
             small_world([{"kind": "trader", "name": "ann", "params": params}])
 
     def test_a_missing_key_is_named(self) -> None:
-        with pytest.raises(ScenarioError, match=r"agents.ann.params.capital: field required"):
+        with pytest.raises(ScenarioError, match=r"agents.ann.params.capital: missing; add this key"):
             small_world([{"kind": "trader", "name": "ann", "params": {"protocol": "harbor"}}])
 
     def test_several_of_a_kind_are_numbered(self) -> None:

@@ -224,9 +224,10 @@ class TestRescueVault:
     ) -> None:
         bench = Bench({"waterfall": waterfall, "fund": 300.0, "vault": 1_000.0, "adl": {"price": "previous_mark"}})
         bob = bench.account("bob", 50_000.0)
-        bench.against(bench.protocol.vault_id, bob, BTC, 0.1)
+        bench.against(bench.protocol.vault_id, bob, BTC, 0.2)
         bench.block()
         bench.block(BTC=30_000.0)
+        bench.block()
         assert bench.equity(bench.protocol.vault_id) < 0.0
         rescue_vault(bench.protocol)
         if "adl" in waterfall:
@@ -234,10 +235,10 @@ class TestRescueVault:
             assert bench.size(bob) == 0.0
             assert bench.equity(bench.protocol.vault_id) == pytest.approx(0.0, abs=1e-9)
             assert bench.protocol.fund == 0.0
-            assert bench.protocol.bad_debt < 0.0
+            assert bench.protocol.bad_debt == pytest.approx(-700.0)
             assert not bench.table("liquidations")
         else:
-            assert bench.size(bench.protocol.vault_id) == pytest.approx(0.1)
+            assert bench.size(bench.protocol.vault_id) == pytest.approx(0.2)
         bench.audit()
 
     def test_a_solvent_vault_is_left_alone(self) -> None:
