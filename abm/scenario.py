@@ -259,11 +259,28 @@ def _without_manipulation(key: str, venue: VenueSpec, block: float) -> None:
         raise ValueError(
             f"{key}.gamma: {impact.gamma} decays too slowly for exponent {impact.exponent}; their sum must exceed 1"
         )
-    moving = depth.consumed > 0.0 or depth.volatility_response > 0.0
-    if moving and impact.exponent > 0.5 and impact.gamma < 0.55:
+    if depth.consumed > 0.0 or depth.volatility_response > 0.0:
+        _without_pumped_depth(key, venue)
+
+
+def _without_pumped_depth(key: str, venue: VenueSpec) -> None:
+    """Where depth moves, impact has to fade fast and makers must not come back at once (found by search, no proof)."""
+    impact, depth = venue.impact, venue.depth
+    if impact.exponent > 0.5 and impact.gamma < 0.55:
         raise ValueError(
             f"{key}.gamma: {impact.gamma} allows manipulation where depth moves and the exponent exceeds 0.5; "
             "use at least 0.55"
+        )
+    longest = 1.0 if impact.exponent > 0.5 else 2.0
+    if impact.t0 > longest:
+        raise ValueError(
+            f"{key}.t0: {impact.t0} s allows manipulation where depth moves and the exponent is {impact.exponent}; "
+            f"use at most {longest}, or still depth (depth.consumed and depth.volatility_response 0)"
+        )
+    if depth.refill < 15.0:
+        raise ValueError(
+            f"{key.replace('impact', 'depth')}.refill: {depth.refill} s lets makers return before impact has faded; "
+            "use at least 15, or still depth"
         )
 
 

@@ -12,8 +12,8 @@ depth turned over) find
   as long; but something at exponent 1 from t0 = 5 s on;
 - the same under makers who forget volatility by the next sample, flee at twice the usual and are back in 15 s, except
   that there is something at exponent 0.8 with t0 = 3 s and at exponents 0.5 and 0.8 with t0 = 12 s;
-- under makers who do so and are back in one second something at all exponents tried, also at 0.5 with gamma 0.6 and
-  t0 = 1 s; the default impact with t0 = 0.5 s only just loses.
+- under makers who do so and are back in one second something at exponents 0.5, 0.8 and 1, also at 0.5 with gamma 0.6
+  and t0 = 1 s; the default impact with t0 = 0.5 s only just loses.
 
 At constant depth none of these pays (tests/abm/venues/test_manipulation.py).
 

@@ -121,7 +121,7 @@ class TestMistakes:
         ("key", "impact", "depth"),
         [
             ("off", {"enabled": False, "t0": 5.0}, {}),
-            ("linear", {"exponent": 1.0, "t0": 5.0}, {}),
+            ("linear", {"exponent": 1.0, "t0": 5.0}, {"consumed": 0.0, "volatility_response": 0.0}),
             ("still depth", {"exponent": 0.8, "gamma": 0.4}, {"consumed": 0.0, "volatility_response": 0.0}),
         ],
     )
@@ -252,3 +252,19 @@ class TestOverride:
     def test_a_key_that_is_not_there_is_told_its_neighbours(self, key: str, value: Any, message: str) -> None:
         with pytest.raises(ScenarioError, match=message):
             self.scenario().override({key: value})
+
+
+@pytest.mark.parametrize(
+    ("impact", "depth", "message"),
+    [
+        ({"exponent": 1.0, "t0": 5.0}, {}, r"venues.0.impact.t0: 5.0 s allows manipulation where depth moves"),
+        ({}, {"refill": 5.0}, r"venues.0.depth.refill: 5.0 s lets makers return before impact has faded"),
+    ],
+)
+def test_moving_depth_that_could_be_pumped_is_refused(
+    impact: dict[str, Any], depth: dict[str, Any], message: str
+) -> None:
+    data = changed("venues.0.impact", impact)
+    data["venues"][0]["depth"] = depth
+    with pytest.raises(ScenarioError, match=message):
+        Scenario.from_dict(data)

@@ -235,7 +235,7 @@ class TestRescueVault:
             assert bench.size(bob) == 0.0
             assert bench.equity(bench.protocol.vault_id) == pytest.approx(0.0, abs=1e-9)
             assert bench.protocol.fund == 0.0
-            assert bench.protocol.bad_debt == pytest.approx(-700.0)
+            assert bench.protocol.bad_debt == pytest.approx(-2_700.0)
             assert not bench.table("liquidations")
         else:
             assert bench.size(bench.protocol.vault_id) == pytest.approx(0.2)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from abm.scenario import Scenario
-from abm.spec import ImpactSpec
+from abm.spec import DepthSpec, ImpactSpec
 from abm.venues import Books, build_books
 
 ASSETS = ("BTC", "ETH", "USDC")
@@ -82,14 +82,14 @@ def make_books() -> Callable[..., Books]:
 
 @pytest.fixture
 def make_forbidden_books() -> Callable[..., Books]:
-    """As `make_books` without a spread, with an impact that a scenario would refuse because it can be pumped."""
+    """As `make_books` without a spread, with an impact or a depth that a scenario would refuse because it can be pumped."""
 
     def make(impact: dict[str, Any], depth: dict[str, Any] | None = None) -> Books:
-        one = venue("floor", ("BTC", "spot"), ("BTC", "perp"), depth=depth or {})
+        one = venue("floor", ("BTC", "spot"), ("BTC", "perp"))
         for market in one["markets"]:
             market["spread"] = 0.0
         world = scenario([one])
-        floor = world.venues[0].model_copy(update={"impact": ImpactSpec(**impact)})
+        floor = world.venues[0].model_copy(update={"impact": ImpactSpec(**impact), "depth": DepthSpec(**(depth or {}))})
         return opened(world.model_copy(update={"venues": (floor,)}))
 
     return make

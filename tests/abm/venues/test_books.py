@@ -349,15 +349,15 @@ def test_a_calm_busy_market_keeps_its_depth(make_books: Make, prices: np.ndarray
 
 
 def test_makers_add_to_the_depth_and_to_the_calm_depth(make_books: Make, prices: np.ndarray) -> None:
-    books = make_books(depth={"refill": 1.0})
+    books = make_books(depth={"refill": 15.0})
     books.set_maker_depth(0, 5e5)
-    for tick in range(1, 60):
+    for tick in range(1, 600):
         books.tick(float(tick), prices)
     assert books.depth[0] == pytest.approx(1.5e6)
     assert books.depth[1] == pytest.approx(1e6)
     books.set_maker_depth(0, 0.0)
     assert books.calm_makers[0] == 5e5
-    fill = books.execute(0, 100.0, 59.0)
+    fill = books.execute(0, 100.0, 599.0)
     assert fill.calm_move == pytest.approx(fill.move)
 
 

@@ -193,7 +193,7 @@ def test_makers_who_return_faster_than_impact_fades_can_be_exploited(
     trip = volumes, waits, 8
     assert earned(make_forbidden_books(impact, depth), *trip) > 0.0
     assert earned(make_forbidden_books(impact, CONSTANT_DEPTH), *trip) < 0.0
-    assert earned(make_books({}, depth), *trip) < 0.0
+    assert earned(make_forbidden_books({}, depth), *trip) < 0.0
     assert earned(make_books({}, {}), *trip) < 0.0
 
 
