@@ -3,6 +3,8 @@
 import importlib
 from typing import Any
 
+import mesa
+
 from abm.errors import ScenarioError, nearest
 from abm.model import CrossMarginModel
 from abm.spec import AgentSpec
@@ -42,11 +44,14 @@ def agent_class(kind: str, where: str = "agents") -> Any:
             f"{where}.kind", f"unknown kind '{kind}'", nearest(kind, KINDS) + " (or module:Class for your own)"
         )
     try:
-        return getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ScenarioError(
             f"{where}.kind", f"'{kind}' cannot be imported ({error})", "check module and class"
         ) from error
+    if not (isinstance(found, type) and issubclass(found, mesa.Agent)):
+        raise ScenarioError(f"{where}.kind", f"'{kind}' is no kind of agent", "name a class derived from mesa.Agent")
+    return found
 
 
 def populate(model: CrossMarginModel) -> CrossMarginModel:

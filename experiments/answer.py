@@ -1,5 +1,6 @@
 """The answer of a sweep as a table on the terminal: paired effects with intervals."""
 
+import click
 import polars as pl
 
 from experiments.console import print_table, usd
@@ -37,9 +38,10 @@ def print_effects(effects: pl.DataFrame) -> None:
     """Print the table."""
     print_table(
         "What each lever did, against its baseline, same draws (USD unless a count or a share)",
-        ["outcome", "lever", "median", "paired change", "95 % interval", "pairs up", "pairs"],
+        ["outcome", "lever", "median", "paired change", "interval", "pairs up", "pairs"],
         effect_rows(effects),
     )
+    click.echo("interval: 95 % bootstrap over seeds; with few seeds it is no wider than their range, so add seeds")
 
 
 def _figure(name: str, value: float) -> str:

@@ -100,7 +100,6 @@ class TwoBars:
     """Progress of a run and of a sweep beside it: two bars on a terminal, a line now and then in a pipe."""
 
     def __init__(self, run: str, sweep: str) -> None:
-        self.stopped = False
         self._lines = not sys.stderr.isatty()
         self._told = {"run": -1, "sweep": -1}
         self._names = {"run": run, "sweep": sweep}

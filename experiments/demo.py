@@ -1,11 +1,14 @@
 """The demo: a run, a sweep of it, the trace and the report.
 
-Run and sweep go on at the same time, the run here and the sweep in Ray's workers.
+Run and sweep go on at the same time, the run in a process of its own and the sweep in Ray's workers.
 """
 
+import contextlib
+import multiprocessing
+import queue
 import shutil
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,7 +45,7 @@ def run_demo(out: Path, *, workers: int | None = None, as_json: bool = False) ->
     say("1/4  a run of the scenario `crash`: a simulated day at one-second prices, 20,000 accounts")
     say("2/4  beside it a sweep over the hour of the crash: margin mode x keeper capital x bridge delay, 3 seeds")
     record, swept = _run_and_sweep(out, workers)
-    run = record.write(out / "crash")
+    run = out / "crash"
     say(_told(record))
     say("3/4  the trace: who caused whom")
     write_graph(record, run / "trace")
@@ -82,30 +85,57 @@ def _told(record: Record) -> str:
 
 
 def _run_and_sweep(out: Path, workers: int | None) -> tuple[Record, SweepResult]:
-    """The run in this thread; the sweep, once the run is under way and all is compiled, beside it."""
+    """The run in a process of its own; the sweep from here, once the run is under way and all is compiled."""
     design = Design.load("crash-levers")
-    with TwoBars("crash", design.name) as bars, ThreadPoolExecutor(1) as beside:
-        started: list[Future[SweepResult]] = []
+    context = multiprocessing.get_context("spawn")
+    news: multiprocessing.Queue[Progress | str] = context.Queue()
+    run = context.Process(target=_run, args=(Scenario.load("crash"), out / "crash", news), daemon=True)
+    run.start()
+    try:
+        with TwoBars("crash", design.name) as bars:
+            bars.run(_next(news, run))
 
-        def sweep() -> SweepResult:
-            return run_sweep(design, out / "sweep", workers=workers, progress=told)
+            def told(progress: SweepProgress) -> None:
+                bars.sweep(progress)
+                while not news.empty():
+                    _show(news.get(), bars)
 
-        def told(progress: SweepProgress) -> None:
-            if bars.stopped:
-                raise KeyboardInterrupt
-            bars.sweep(progress)
+            swept = run_sweep(design, out / "sweep", workers=workers, progress=told)
+            while run.is_alive() or not news.empty():
+                with contextlib.suppress(queue.Empty):
+                    _show(news.get(timeout=0.2), bars)
+    finally:
+        run.terminate()
+        run.join()
+    return Record.read(out / "crash"), swept
 
-        def ran(progress: Progress) -> None:
-            if not started:
-                started.append(beside.submit(sweep))
-            bars.run(progress)
 
-        try:
-            record = simulate(Scenario.load("crash"), progress=ran)
-        except BaseException:
-            bars.stopped = True
-            raise
-        return record, started[0].result()
+def _run(scenario: Scenario, folder: Path, news: Any) -> None:
+    """The run, its progress and its failure told."""
+    try:
+        simulate(scenario, progress=news.put).write(folder)
+    except KeyboardInterrupt:
+        return
+    except Exception as error:
+        news.put(f"{type(error).__name__}: {error}")
+
+
+def _show(told: Progress | str, bars: TwoBars) -> None:
+    if isinstance(told, str):
+        raise RuntimeError(f"the run of `crash` failed: {told}")
+    bars.run(told)
+
+
+def _next(news: Any, run: Any) -> Progress:
+    """The run's first word."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            told = news.get(timeout=1.0)
+            if isinstance(told, str):
+                raise RuntimeError(f"the run of `crash` failed: {told}")
+            return told  # type: ignore[no-any-return]
+        if not run.is_alive() and news.empty():
+            raise RuntimeError("the run of `crash` ended without a word")
 
 
 def _clear(out: Path) -> None:
