@@ -21,7 +21,7 @@ COMMANDS = {
     "report": "write the HTML report of a run or of a sweep",
     "new": "write a commented scenario to start from",
     "diff": "say what differs between two runs",
-    "demo": "a crash, a sweep of it, its trace and its report, in under three minutes",
+    "demo": "a crash, a sweep of it, its trace and its report, in a few minutes",
 }
 """Commands in the order of help; each is `command` in the module of that name in `experiments.commands`."""
 
