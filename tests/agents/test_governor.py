@@ -53,7 +53,7 @@ class TestMargins:
     def test_they_come_down_again(self) -> None:
         quick = {
             "venues.harbor-book.depth.volatility_halflife": 10.0,
-            "venues.harbor-book.depth.refill": 5.0,
+            "venues.harbor-book.depth.refill": 15.0,
             "clock.duration": 600.0,
         }
         model = small_world([governor()], LIVELY | quick, prices=fall(-0.1))
