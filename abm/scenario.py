@@ -6,7 +6,7 @@ what is allowed there.
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -14,7 +14,7 @@ from typing import Any, Self, get_args
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from abm.errors import ScenarioError, nearest
+from abm.errors import ScenarioError, UserError, nearest
 from abm.spec import (
     AgentSpec,
     AssetSpec,
@@ -33,7 +33,7 @@ from abm.spec import (
     VenueSpec,
 )
 
-__all__ = ["Scenario", "shipped_scenarios"]
+__all__ = ["Scenario", "read_toml", "shipped_scenarios"]
 
 MOST_ENGINES = 10
 """Chains and exchanges with an engine of their own that a world may have: each has a turn of its own in the clock."""
@@ -43,6 +43,29 @@ def shipped_scenarios() -> dict[str, Path]:
     """Name and file of each scenario that comes with the project, in order of name."""
     folder = Path(str(files("experiments"))) / "scenarios"
     return {p.stem: p for p in sorted(folder.glob("*.toml"))}
+
+
+def read_toml(
+    name: str | Path, what: str, shipped: Callable[[], dict[str, Path]], mistake: type[UserError]
+) -> tuple[dict[str, Any], Path]:
+    """The table in a TOML file, by path or by the name of a shipped one, and the file's path.
+
+    `what` is what the file describes, in words; `mistake` is raised for an unknown name, an unreadable file, bad TOML.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        known = shipped()
+        if str(name) not in known:
+            advice = nearest(str(name), known) + " (or give a path to a .toml file)"
+            raise mistake(str(name), f"no such {what}", advice)
+        path = known[str(name)]
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), path
+    except tomllib.TOMLDecodeError as error:
+        raise mistake(str(path), f"not valid TOML: {error}", "mend the line it names") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise mistake(str(path), f"cannot be read ({reason})", "check the path") from error
 
 
 class Scenario(Spec):
@@ -92,25 +115,7 @@ class Scenario(Spec):
         ScenarioError
             Unknown name, unreadable file, bad TOML, unknown key, bad value.
         """
-        path = Path(scenario)
-        if path.suffix != ".toml":
-            shipped = shipped_scenarios()
-            if str(scenario) not in shipped:
-                raise ScenarioError(
-                    str(scenario),
-                    "no such scenario",
-                    nearest(str(scenario), shipped) + " (or give a path to a .toml file)",
-                )
-            path = shipped[str(scenario)]
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise ScenarioError(str(path), f"cannot be read ({reason})", "check the path") from error
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ScenarioError(str(path), f"not valid TOML: {error}", "mend the line it names") from error
+        data, path = read_toml(scenario, "scenario", shipped_scenarios, ScenarioError)
         return cls.from_dict(data, where=str(path))
 
     @classmethod

@@ -8,7 +8,6 @@ found before anything is run.
 import hashlib
 import itertools
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -21,7 +20,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from abm.draws import Draws
 from abm.errors import DesignError, ScenarioError, nearest
-from abm.scenario import Scenario, _explain
+from abm.scenario import Scenario, _explain, read_toml
 from abm.spec import Name, Spec
 from experiments.levers import Case, Lever, Value, label
 
@@ -117,20 +116,7 @@ class Design(Spec):
         DesignError
             Unknown name, unreadable file, bad TOML, unknown key, bad value.
         """
-        path = Path(design)
-        if path.suffix != ".toml":
-            shipped = shipped_designs()
-            if str(design) not in shipped:
-                advice = nearest(str(design), shipped) + " (or give a path to a .toml file)"
-                raise DesignError(str(design), "no such design", advice)
-            path = shipped[str(design)]
-        try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise DesignError(str(path), f"not valid TOML: {error}", "mend the line it names") from error
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise DesignError(str(path), f"cannot be read ({reason})", "check the path") from error
+        data, path = read_toml(design, "design", shipped_designs, DesignError)
         return cls.from_dict(_anchored(data, path.parent), where=str(path))
 
     @classmethod
