@@ -190,9 +190,8 @@ def _with_deficits(breaches: pl.DataFrame, world: World) -> pl.DataFrame:
 def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     """Plain figures of what was liquidated, lost and paid (docs/record.md)."""
     liquidations, losses, breaches = tables["liquidations"], tables["losses"], tables["breaches"]
-    notional = (pl.col("quantity").abs() * pl.col("price")).sum()
-    by_route = dict(liquidations.group_by("route").agg(notional.alias("usd")).rows())
-    paid = dict(losses.filter(pl.col("amount") > 0).group_by("layer").agg(pl.col("amount").sum()).rows())
+    by_route = _totals(liquidations.select("route", usd=pl.col("quantity").abs() * pl.col("price")))
+    paid = _totals(losses.filter(pl.col("amount") > 0).select("layer", "amount"))
     served = liquidations["breach"].n_unique()
     return {
         "breaches": len(breaches),
@@ -210,6 +209,14 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
         "voluntary_notional": float(sum(world.voluntary.values())),
         "withdrawals_queued": float(tables["events"].filter(pl.col("kind") == "queued")["amount"].sum()),
     }
+
+
+def _totals(frame: pl.DataFrame) -> dict[str, float]:
+    """Sum of the second column by the first, in order of row: a group's own sum may go by threads."""
+    found: dict[str, float] = {}
+    for key, amount in frame.iter_rows():
+        found[key] = found.get(key, 0.0) + amount
+    return found
 
 
 def _open_interest(markets: pl.DataFrame, *, first: bool) -> float:

@@ -169,15 +169,22 @@ class Ledger:
         self._row.clear()
         self.layout += 1
 
-    def size(self, rows: Ints, market: int) -> Floats:
-        """float64[rows]: signed size in one market, coins."""
-        return np.asarray(sizes_in(np.asarray(rows, np.int64), market, self.slot_market, self.slot_size))
+    def size(self, rows: Ints, market: int | Ints) -> Floats:
+        """float64[rows]: signed size of each row in one market, or in its own of as many, coins."""
+        rows = np.asarray(rows, np.int64)
+        markets = np.full(len(rows), market, np.int64)
+        return np.asarray(sizes_in(rows, markets, self.slot_market, self.slot_size))
+
+    def held(self, row: int, market: int) -> float:
+        """Signed size of one row in one market, coins."""
+        for k, other in enumerate(self.slot_market[row].tolist()):
+            if other == market:
+                return float(self.slot_size[row, k])
+        return 0.0
 
     def holders(self, market: int, sign: float) -> Ints:
         """Rows with a position of that sign in a market, in order of account id."""
-        return self.by_id(
-            np.flatnonzero(sizes_in(np.arange(len(self)), market, self.slot_market, self.slot_size) * sign > 0)
-        )
+        return self.by_id(np.flatnonzero(self.size(np.arange(len(self)), market) * sign > 0))
 
     def trade(self, rows: Ints, markets: Ints, sizes: Floats, prices: Floats, funding: Floats, now: float) -> None:
         """Book trades one after the other: size and quote number move, opposite sides are separate entries.
@@ -204,14 +211,14 @@ class Ledger:
         return np.asarray(sums / np.maximum(self.gross, 1e-300))
 
 
-def sizes_in_python(rows: Ints, market: int, slot_market: NDArray[np.int16], slot_size: Floats) -> Floats:
-    """float64[rows]: signed size of each row in one market."""
+def sizes_in_python(rows: Ints, markets: Ints, slot_market: NDArray[np.int16], slot_size: Floats) -> Floats:
+    """float64[rows]: signed size of each row in its market."""
     sizes = np.zeros(len(rows))
     for i in range(len(rows)):
         for k in range(slot_market.shape[1]):
             if slot_market[rows[i], k] < 0:
                 break
-            if slot_market[rows[i], k] == market:
+            if slot_market[rows[i], k] == markets[i]:
                 sizes[i] = slot_size[rows[i], k]
     return sizes
 

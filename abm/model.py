@@ -1,15 +1,13 @@
 """The clock: builds the world of a scenario, says what happens when, and leaves a record.  No rule of finance lives here."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import mesa
 import numpy as np
-from mesa.time import Schedule
 
 from abm.assembly import Inhabitant, assemble, sample_accounts, sample_agents, sample_markets, sample_positions
 from abm.chains.bridge import End
@@ -23,29 +21,19 @@ from abm.protocol.protocol import Protocol
 from abm.protocol.waterfall import rescue_vault, socialise, unwind_vault
 from abm.record import Record
 from abm.scenario import Scenario
+from abm.timetable import Repeat, Timetable
 from abm.world import World, build_world
 
-__all__ = ["CrossMarginModel", "Progress", "Turn", "on_grid"]
+__all__ = ["CrossMarginModel", "Progress", "Turn"]
 
 
 class Turn(IntEnum):
-    """Order of what happens at one time: prices, oracles' readings, blocks chain by chain, agents, the rest."""
+    """Order of what happens at one time: the world (prices, oracles' readings, blocks chain by chain), agents, the rest
+    (housekeeping, samples)."""
 
-    PRICE = 0
-    ORACLE = 1
-    BLOCK_0 = 2
-    BLOCK_1 = 3
-    BLOCK_2 = 4
-    BLOCK_3 = 5
-    BLOCK_4 = 6
-    BLOCK_5 = 7
-    BLOCK_6 = 8
-    BLOCK_7 = 9
-    BLOCK_8 = 10
-    BLOCK_9 = 11
+    WORLD = 0
     AGENT = 20
-    HOUSEKEEPING = 30
-    SAMPLE = 40
+    REST = 30
 
 
 MINUTE = 60.0
@@ -61,18 +49,6 @@ class Progress:
     duration: float
     at_risk: int
     liquidations: int
-
-
-def on_grid(start: float, interval: float) -> Schedule:
-    """A schedule that stays on start + k * interval, whatever the rounding of single steps."""
-    fired = 0
-
-    def step(model: mesa.Model) -> float:
-        nonlocal fired
-        fired += 1
-        return start + fired * interval - float(model.time)
-
-    return Schedule(interval=step, start=start)
 
 
 class CrossMarginModel(mesa.Model):  # type: ignore[misc]
@@ -98,6 +74,8 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         self.start = scenario.clock.start
         self.end = scenario.clock.start + scenario.clock.duration
         self.inhabitants: list[Inhabitant] = []
+        self._progress: Callable[[Progress], None] | None = None
+        self._ends = {end for b in scenario.bridges for end in (b.source, b.target)}
         self.audits: dict[str, float] = {}
         self._running = False
 
@@ -116,10 +94,8 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         if self._running:
             raise RuntimeError("this model has run; build another")
         self._running = True
+        self._progress = progress
         self._open()
-        if progress is not None:
-            self._progress = progress
-            self._every(self.start + MINUTE, MINUTE, self._report, Turn.SAMPLE)
         self.run_until(self.end)
         self._close()
 
@@ -127,12 +103,8 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         """What the run leaves: tables, summary, manifest."""
         return assemble(self)
 
-    def _every(self, start: float, interval: float, action: Callable[[], None], turn: Turn) -> None:
-        """Repeat an action, held by this model, on a grid."""
-        self.schedule_recurring(action, on_grid(start, interval), priority=turn)
-
     def _open(self) -> None:
-        world, spec = self.world, self.description
+        world = self.world
         for bridge in world.bridges.values():
             world.crossing.back(bridge)
         for protocol in world.protocols.values():
@@ -142,41 +114,44 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             protocol.ledger.changed[:] = np.nextafter(self.start, -np.inf)  # what was opened lies before the opening
         self._sample_all()
         self._audit()
-        tick = spec.clock.price_interval
-        self._held = [_Repeat(self, f) for f in (*self._repeats(), *self._looks())]
-        self._every(self.start + tick, tick, self._tick, Turn.PRICE)
-        for repeat in self._held:
-            self._every(repeat.start, repeat.interval, repeat.fire, repeat.turn)
-        if spec.audit.interval > 0:
-            self._every(self.start + spec.audit.interval, spec.audit.interval, self._audit, Turn.SAMPLE)
+        self._timetables = (
+            Timetable(self, self._happenings(), Turn.WORLD),
+            Timetable(self, self._chores() + self._looks(), Turn.REST),
+        )
 
-    def _repeats(self) -> list[tuple[float, float, Callable[[], None], Turn]]:
-        """First time, interval, action and turn of everything in the world that recurs, but the price tick."""
-        world, start = self.world, self.start
-        found: list[tuple[float, float, Callable[[], None], Turn]] = []
-        for name, feed in world.feeds.items():
-            spec = next(o for o in self.description.oracles if o.name == name)
-            found.append((start + spec.sampling, spec.sampling, _call(self._read, feed), Turn.ORACLE))
-        for i, chain in enumerate(world.chains.values()):
-            found.append((start + chain.interval, chain.interval, _call(self._block, chain), Turn(Turn.BLOCK_0 + i)))
-        for protocol in world.protocols.values():
-            every = protocol.spec.message_interval
-            found.append((start, every, _call(self._tell, protocol), Turn.HOUSEKEEPING))
-            found.append((start + MINUTE, MINUTE, _call(self._minute, protocol), Turn.HOUSEKEEPING))
+    def _happenings(self) -> list[Repeat]:
+        """What recurs in the world, in order: the price tick, oracles' readings, blocks."""
+        world, start, tick = self.world, self.start, self.description.clock.price_interval
+        found = [Repeat(start + tick, tick, self._tick)]
+        for spec in self.description.oracles:
+            found.append(Repeat(start + spec.sampling, spec.sampling, partial(self._read, world.feeds[spec.name])))
+        for chain in world.chains.values():
+            found.append(Repeat(start + chain.interval, chain.interval, partial(self._block, chain)))
         return found
 
-    def _looks(self) -> list[tuple[float, float, Callable[[], None], Turn]]:
-        """As `_repeats`, the samples; the end has one of its own, when all is done."""
-        spec = self.description.record
+    def _chores(self) -> list[Repeat]:
+        """What each protocol does beside its blocks."""
+        found = []
+        for protocol in self.world.protocols.values():
+            found.append(Repeat(self.start, protocol.spec.message_interval, partial(self._tell, protocol)))
+            found.append(Repeat(self.start + MINUTE, MINUTE, partial(self._minute, protocol)))
+        return found
+
+    def _looks(self) -> list[Repeat]:
+        """Samples, audits and progress; the end has samples of its own, when all is done."""
+        spec, audit = self.description.record, self.description.audit.interval
         looks = (
             (spec.markets, self._sample_markets), (spec.agents, self._sample_agents),
             (spec.accounts, self._sample_accounts),
         )  # fmt: skip
-        return [
-            (self.start + every, every, _call(self._before_end, look), Turn.SAMPLE)
-            for every, look in looks
-            if every > 0
+        found = [
+            Repeat(self.start + every, every, partial(self._before_end, look)) for every, look in looks if every > 0
         ]
+        if audit > 0:
+            found.append(Repeat(self.start + audit, audit, self._audit))
+        if self._progress is not None:
+            found.append(Repeat(self.start + MINUTE, MINUTE, partial(self._report, self._progress)))
+        return found
 
     def _before_end(self, look: Callable[[], None]) -> None:
         if float(self.time) < self.end:
@@ -231,12 +206,12 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         """A chain's block: its transactions in order, what bridges deliver there, then each protocol's own block."""
         world, now = self.world, float(self.time)
         height = chain.height
-        included = chain.produce(now, world.stress())
-        if chain.height == height:
+        included = chain.produce(now, world.stress() if chain.responds else 0.0)
+        here = [p for p in world.protocols.values() if p.chain == chain.name]
+        if chain.height == height or not (included or here or world.transfers or chain.name in self._ends):
             return
         world.tape.enter(chain.name, chain.height, now)
         world.books.open_block(world.books.of_chain(chain.name), now)
-        here = [p for p in world.protocols.values() if p.chain == chain.name]
         for protocol in here if included else ():
             protocol.refresh(now)
         for inclusion in included:
@@ -252,10 +227,10 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
 
     def _tell(self, protocol: Protocol) -> None:
         """Each remote chain tells home what lies there."""
-        now = float(self.time)
+        world, now = self.world, float(self.time)
         for h, bridge in enumerate(protocol.remote.bridge):
             if bridge is not None:
-                known = math.fsum(protocol.ledger.coins[:, h])  # whatever the order of the accounts
+                known = float(world.treasury.balance[protocol.holder, protocol.coin_tokens[h]])
                 home: End = "target" if bridge.spec.target == protocol.chain else "source"
                 bridge.send(known, now, kind="state", to=home, tag=h)
 
@@ -293,32 +268,14 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             sample_positions(self.world, protocol)
         self._sample_agents()
 
-    def _report(self) -> None:
+    def _report(self, progress: Callable[[Progress], None]) -> None:
         at_risk = 0
         for protocol in self.world.protocols.values():
             rows = np.flatnonzero(protocol.ordinary())
             view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
             at_risk += int(np.sum((view.mm > 0) & (view.margin_equity < 1.25 * view.mm)))
-        self._progress(
+        progress(
             Progress(
                 float(self.time) - self.start, self.end - self.start, at_risk, self.world.log.counts["liquidations"]
             )
         )
-
-
-def _call(action: Callable[[Any], None], argument: Any) -> Callable[[], None]:
-    def call() -> None:
-        action(argument)
-
-    return call
-
-
-class _Repeat:
-    """A recurring action with its argument; mesa keeps weak references only, so the model holds these."""
-
-    def __init__(self, model: CrossMarginModel, what: tuple[float, float, Callable[[], None], Turn]) -> None:
-        self.start, self.interval, self._action, self.turn = what
-
-    def fire(self) -> None:
-        """Do it."""
-        self._action()

@@ -58,7 +58,7 @@ class Arbitrageur(Resident):
 
     def settle(self) -> None:
         """Find the legs, and lay the same capital behind each place."""
-        self.stores = Stores(self, self.params.refill_below, self.params.minimum)
+        self.stores = Stores(self, self.params.refill_below, self.params.minimum, self.params.leverage)
         self.legs = self._legs()
         self.books = np.array([leg.book for leg in self.legs], np.int64)
         self.pairs = self._pairs()
@@ -88,8 +88,7 @@ class Arbitrageur(Resident):
                 legs.append(SpotLeg(self.world, i, at.asset, self.world.place(at.venue), self.holder))
             elif ties and i in perps:
                 p, market = perps[i]
-                account = self.stores.account(p)
-                legs.append(PerpLeg(self.world, i, at.asset, p.chain, p, market, account, self.params.leverage))
+                legs.append(PerpLeg(self.world, i, at.asset, p.chain, self.stores.account(p), market))
         return legs
 
     def _pairs(self) -> NDArray[np.int64]:
@@ -115,7 +114,7 @@ class Arbitrageur(Resident):
     def _endow(self) -> None:
         """The same for each spot market and each protocol; some of a protocol's stays in the wallet there."""
         spots = [leg for leg in self.legs if isinstance(leg, SpotLeg)]
-        share = self.params.capital / (len(spots) + len(self.stores.deposits))
+        share = self.params.capital / (len(spots) + len(self.stores.accounts))
         for leg in spots:
             self.stores.bring(self.world.settlement, leg.place, share * (1.0 - self.params.inventory))
             price = float(self.world.books.last[leg.book])
@@ -132,7 +131,7 @@ class Arbitrageur(Resident):
     def free_capital(self) -> float:
         """Wallets, and the equity of its accounts that its positions do not tie up at its leverage; USD."""
         wallets = float(self.world.treasury.balance[self.holder] @ self.world.prices_by_token())
-        return wallets + self.stores.free_equity(self.params.leverage)
+        return wallets + self.stores.free_equity()
 
     # a turn
 
@@ -163,15 +162,15 @@ class Arbitrageur(Resident):
             return
         used: set[int] = set()
         most = self.params.trade * self.free_capital()
-        rooms = [(leg.room(1), leg.room(-1)) for leg in self.legs]
         for k in np.argsort(-gap, kind="stable"):
             i, j = (int(leg) for leg in self.pairs[k])
             if gap[k] <= 0.0:
                 return
             if used & {i, j}:
                 continue
-            room = min(rooms[i][0], rooms[j][1], most / float(self.world.books.last[self.legs[i].book]))
-            if self._trade(self.legs[i], self.legs[j], room):
+            cheap, dear = self.legs[i], self.legs[j]
+            room = min(cheap.room(1), dear.room(-1), most / float(self.world.books.last[cheap.book]))
+            if self._trade(cheap, dear, room):
                 used |= {i, j}
 
     def _trade(self, cheap: Leg, dear: Leg, most: float) -> bool:

@@ -16,9 +16,10 @@ from pydantic import Field
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError, nearest
 from abm.identity import owner_ids
-from abm.model import CrossMarginModel, Turn, on_grid
+from abm.model import CrossMarginModel, Turn
 from abm.protocol.protocol import Protocol
 from abm.spec import AgentSpec
+from abm.timetable import on_grid
 from agents.portfolios import PortfolioParams, draw_portfolios, open_portfolios
 from agents.resident import Params, read_params
 
@@ -75,6 +76,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
             )
         self.target: Protocol = self.world.protocols[self.params.protocol]
         self.ids: Ints = self.open_accounts(model)
+        self._holders = np.unique(self.target.ledger.holder[self.target.ledger.rows(self.ids)])
         model.inhabitants.append(self)
         p = self.params
         self._most = p.trades + p.deleverage + p.stop_rate + p.top_ups
@@ -168,9 +170,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
             part = slice(inclusion.first, inclusion.last)
             rows, size = p.ledger.rows(ids[part]), sizes[part]
             if why != "trade":
-                held = np.array(
-                    [p.ledger.size(rows[i : i + 1], int(m))[0] for i, m in enumerate(markets[part])]
-                )  # fmt: skip
+                held = p.ledger.size(rows, markets[part])
                 size = np.where(held * size < 0, -np.sign(held) * np.minimum(np.abs(size), np.abs(held)), 0.0)
             filled = p.trade(rows, markets[part], size)
             self.actions += int(np.count_nonzero(filled))
@@ -217,8 +217,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
         p = self.target
         rows = p.ledger.rows(self.ids)
         equity = float(np.sum(p.engine.assess(p.ledger, p.terms, rows).equity))
-        holders = np.unique(p.ledger.holder[rows])
-        return equity + float(np.sum(self.world.treasury.balance[holders] @ self.world.prices_by_token()))
+        return equity + float(np.sum(self.world.treasury.balance[self._holders] @ self.world.prices_by_token()))
 
     def received(self) -> float:
         """Nothing comes from outside after the opening."""

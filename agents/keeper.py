@@ -13,7 +13,7 @@ from pydantic import Field
 
 from abm.chains.chain import Inclusion
 from abm.margin.engine import Assessment
-from abm.protocol.block import keeper_liquidates
+from abm.protocol.block import close_for_keeper, in_breach
 from agents.resident import Params, Resident
 
 __all__ = ["Keeper", "KeeperParams"]
@@ -75,11 +75,12 @@ class Keeper(Resident):
     def _offers(self) -> tuple[Ints, Floats, Floats]:
         """Accounts worth liquidating, the capital each needs and its expected reward, best first."""
         p, rule = self.target, self.target.spec.liquidation
-        rows = p.liquidatable
         patience = self.world.now - self.params.patience
-        self._sent = {account: sent for account, sent in self._sent.items() if sent > patience}
-        if self._sent:
-            rows = rows[~np.isin(p.ledger.id[rows], np.fromiter(self._sent, np.int64))]
+        sent = self._sent = {account: sent for account, sent in self._sent.items() if sent > patience}
+        ids = p.ledger.id[p.liquidatable].tolist()
+        rows = p.liquidatable[[account not in sent for account in ids]] if sent else p.liquidatable
+        if not len(rows):
+            return rows, np.zeros(0), np.zeros(0)
         view = p.engine.assess(p.ledger, p.terms, rows)
         front, notional = self._front(rows, view)
         reward = np.minimum(rule.penalty * notional, np.maximum(view.equity, 0.0)) * rule.keeper_share
@@ -121,18 +122,18 @@ class Keeper(Resident):
     def _liquidate(self, ids: Ints) -> None:
         """What its bundle does in the block: front the margin, close, lock what was fronted."""
         p = self.target
-        rows = p.ledger.rows(ids)
+        rows = in_breach(p, ids)
+        if not len(rows):
+            return
         view = p.engine.assess(p.ledger, p.terms, rows)
         front, _ = self._front(rows, view)
         fits = self._affordable(front)
-        remote = self._remote_part(rows, view)
-        served, _ = keeper_liquidates(p, ids[fits], self.name, self.holder)
-        done = np.isin(ids, served)
-        wait = self._bridge_wait()
-        now = self.world.now
-        home = float(np.sum(front[done] * (1.0 - remote[done])))
-        away = float(np.sum(front[done] * remote[done]))
-        self.locks += [(now + self.params.settle, home), (now + self.params.settle + wait, away)]
+        if not fits.any():
+            return
+        away = front[fits] * self._remote_part(rows, view)[fits]
+        close_for_keeper(p, rows[fits], self.name, self.holder)
+        free = self.world.now + self.params.settle
+        self.locks += [(free, float(np.sum(front[fits] - away))), (free + self._bridge_wait(), float(np.sum(away)))]
 
     def _remote_part(self, rows: Ints, view: Assessment) -> Floats:
         """Part of what each account is worth, debts apart, that lies on other chains."""

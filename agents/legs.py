@@ -14,6 +14,7 @@ from abm.world import World
 
 __all__ = [
     "RESERVE",
+    "Account",
     "Leg",
     "PerpLeg",
     "SpotLeg",
@@ -89,35 +90,52 @@ class SpotLeg(Leg):
         return float(treasury.balance[self.holder, treasury.token(asset, self.place)])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PerpLeg(Leg):
-    """A perpetual, traded on an account up to `leverage` times its equity."""
+@dataclass(slots=True, eq=False)
+class Account:
+    """An account at a protocol, that may hold up to `leverage` times its equity."""
 
     protocol: Protocol
-    market: int
-    account: int
+    id: int
     leverage: float
+    _seen: tuple[float, int] = (-math.inf, 0)
+    _free: float = 0.0
+
+    @property
+    def row(self) -> int:
+        """Its row in the ledger."""
+        return self.protocol.ledger.row(self.id)
+
+    def free(self) -> float:
+        """Notional that its leverage leaves free, USD; valued again only after a booking, or later."""
+        tape = self.protocol.tape
+        if self._seen != (tape.time, tape.log.counts["events"]):
+            self._seen = (tape.time, tape.log.counts["events"])
+            view = self.protocol.engine.assess(self.protocol.ledger, self.protocol.terms, np.array([self.row]))
+            self._free = self.leverage * float(view.equity[0]) - float(view.notional[0])
+        return self._free
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PerpLeg(Leg):
+    """A perpetual, traded on an account within its leverage."""
+
+    account: Account
+    market: int
 
     def room(self, sign: Literal[-1, 1]) -> float:
         """Coins within the leverage; what closes a position always, and then as much the other way."""
-        row = np.array([self.protocol.ledger.row(self.account)])
-        view = self.protocol.engine.assess(self.protocol.ledger, self.protocol.terms, row)
-        free = (self.leverage * float(view.equity[0]) - float(view.notional[0])) / float(
-            self.protocol.terms.price[self.market]
-        )
+        free = self.account.free() / float(self.account.protocol.terms.price[self.market])
         closes = max(-sign * self.held(), 0.0)
         return max(free + 2.0 * closes, closes, 0.0)
 
     def held(self) -> float:
         """Its position, signed coins."""
-        row = np.array([self.protocol.ledger.row(self.account)])
-        return float(self.protocol.ledger.size(row, self.market)[0])
+        return self.account.protocol.ledger.held(self.account.row, self.market)
 
     def trade(self, volume: float) -> float:
         """As far as the initial margin allows."""
-        row = np.array([self.protocol.ledger.row(self.account)])
-        got = self.protocol.trade(row, np.array([self.market]), np.array([volume]), cause="arbitrage")
-        return float(got[0])
+        row, market, size = np.array([self.account.row]), np.array([self.market]), np.array([volume])
+        return float(self.account.protocol.trade(row, market, size, cause="arbitrage")[0])
 
 
 def marginal_price(books: Books, book: int, volume: float, now: float) -> float:

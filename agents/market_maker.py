@@ -129,8 +129,8 @@ class MarketMaker(Resident):
 
     def excess(self) -> Floats:
         """float64[markets]: signed coins beyond its limit; while it quotes nothing, all that it holds."""
-        p, row = self.target, self._row()
-        held = np.array([p.ledger.size(row, int(m))[0] for m in self.markets])
+        p = self.target
+        held = p.ledger.size(np.repeat(self._row(), len(self.markets)), self.markets)
         limit = self.params.limit * self.base / p.terms.price[self.markets] if self.present else 0.0
         return np.asarray(np.sign(held) * np.maximum(np.abs(held) - limit, 0.0))
 

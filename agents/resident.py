@@ -16,11 +16,12 @@ from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError, nearest
 from abm.identity import account_id, owner_ids
 from abm.ledger import CROSS, ISOLATED
-from abm.model import CrossMarginModel, Turn, on_grid
+from abm.model import CrossMarginModel, Turn
 from abm.protocol.protocol import Protocol
 from abm.protocol.subaccounts import open_account
 from abm.spec import AgentSpec
 from abm.tape import Cause
+from abm.timetable import on_grid
 
 __all__ = ["Params", "Resident", "read_params"]
 
@@ -169,7 +170,7 @@ class Resident(mesa.Agent):  # type: ignore[misc]
 
     def size(self, protocol: Protocol, account: int, market: int) -> float:
         """Its position in a market, signed coins."""
-        return float(protocol.ledger.size(np.array([protocol.ledger.row(account)]), market)[0])
+        return protocol.ledger.held(protocol.ledger.row(account), market)
 
     def market(self, protocol: Protocol, asset: str) -> int:
         """A market of a protocol by asset.

@@ -7,7 +7,7 @@ import numpy as np
 
 from abm.chains.bridge import Bridge
 from abm.protocol.protocol import Protocol
-from agents.legs import RESERVE
+from agents.legs import RESERVE, Account
 from agents.resident import Resident
 
 __all__ = ["Stores"]
@@ -31,14 +31,17 @@ class Stores:
         Part of its share below which a place is refilled.
     minimum
         Least transfer, USD.
+    leverage
+        Most notional over equity at a protocol.
     """
 
     owner: Resident
     below: float
     minimum: float
+    leverage: float
     shares: dict[tuple[str, str], float] = field(default_factory=dict)
     """By asset and place: coins that should lie there."""
-    deposits: dict[str, tuple[Protocol, int]] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
     """By protocol: its account."""
     deposit: float = 0.0
     """USD that should be the equity of each account."""
@@ -47,11 +50,11 @@ class Stores:
 
     # at the opening
 
-    def account(self, protocol: Protocol) -> int:
+    def account(self, protocol: Protocol) -> Account:
         """The agent's account at a protocol, opened empty when it is new."""
-        if protocol.name not in self.deposits:
-            self.deposits[protocol.name] = (protocol, self.owner.open(protocol, 0.0))
-        return self.deposits[protocol.name][1]
+        if protocol.name not in self.accounts:
+            self.accounts[protocol.name] = Account(protocol, self.owner.open(protocol, 0.0), self.leverage)
+        return self.accounts[protocol.name]
 
     def bring(self, asset: str, place: str, amount: float) -> None:
         """Capital that comes with the agent, and should stay there."""
@@ -61,58 +64,58 @@ class Stores:
     def fund(self, share: float) -> None:
         """Capital behind each account."""
         self.deposit = share * (1.0 - WALLET)
-        for protocol, account in self.deposits.values():
-            settlement, chain = protocol.spec.settlement, protocol.chain
+        for account in self.accounts.values():
+            settlement, chain = account.protocol.spec.settlement, account.protocol.chain
             self.bring(settlement, chain, share * WALLET)
             self.owner.endow(settlement, chain, self.deposit)
-            protocol.deposit(np.array([protocol.ledger.row(account)]), np.array([self.deposit]))
+            account.protocol.deposit(np.array([account.row]), np.array([self.deposit]))
 
     # what there is
 
     def everywhere(self, asset: str) -> float:
         """Coins in all wallets and on their way."""
         treasury = self.owner.world.treasury
-        columns = [i for i, (name, _) in enumerate(treasury.tokens) if name == asset]
-        wallets = float(np.sum(treasury.balance[self.owner.holder, columns]))
-        return wallets + sum(self._coming(asset, place) for _, place in (treasury.tokens[i] for i in columns))
+        total = 0.0
+        for (name, place), held in zip(treasury.tokens, treasury.balance[self.owner.holder].tolist(), strict=True):
+            if name == asset:
+                total += held + self._coming(asset, place)
+        return total
 
     def _coming(self, asset: str, place: str) -> float:
         """Coins on their way to a place."""
-        world = self.owner.world
-        token = world.treasury.token(asset, place)
-        sent = sum(a for _, holder, _, to, _, a in world.transfers if holder == self.owner.holder and to == token)
+        world, sent = self.owner.world, 0.0
+        if world.transfers:
+            token = world.treasury.token(asset, place)
+            sent = sum(a for _, holder, _, to, _, a in world.transfers if holder == self.owner.holder and to == token)
         return sent + self.bridged.get((asset, place), 0.0)
 
     def bridged_value(self) -> float:
         """Coins on bridges, USD."""
         return sum(amount * self.owner.world.price(asset) for (asset, _), amount in self.bridged.items())
 
-    def free_equity(self, leverage: float) -> float:
-        """Equity of the accounts that notional over leverage does not tie up, USD."""
-        free = 0.0
-        for protocol, account in self.deposits.values():
-            view = protocol.engine.assess(protocol.ledger, protocol.terms, np.array([protocol.ledger.row(account)]))
-            free += max(float(view.equity[0]) - float(view.notional[0]) / leverage, 0.0)
-        return free
+    def free_equity(self) -> float:
+        """Equity of the accounts that their positions do not tie up, USD."""
+        return sum(max(account.free(), 0.0) / self.leverage for account in self.accounts.values())
 
     # bringing it back
 
     def refill(self, send: Send) -> None:
         """Top up or draw down the accounts, and refill one place of each asset out of another."""
-        for protocol, account in self.deposits.values():
-            self._level(protocol, account, send)
+        for account in self.accounts.values():
+            self._level(account, send)
         for asset in sorted({asset for asset, _ in self.shares}):
             self._refill(asset, send)
 
-    def _level(self, protocol: Protocol, account: int, send: Send) -> None:
+    def _level(self, account: Account, send: Send) -> None:
         """Bring an account back to its share where it has gone as far below or above it as a place may."""
-        over = self.owner.equity(protocol, account) - self.deposit
+        protocol = account.protocol
+        over = self.owner.equity(protocol, account.id) - self.deposit
         if abs(over) < max((1.0 - self.below) * self.deposit, self.minimum):
             return
         settlement, chain = protocol.spec.settlement, protocol.chain
 
         def level() -> None:
-            row = protocol.ledger.row(account)
+            row = account.row
             if over > 0.0:
                 protocol.withdraw(row, over)
             else:
@@ -139,9 +142,9 @@ class Stores:
     def _over(self, asset: str, place: str) -> float:
         """Coins at a place, or on their way there, beyond its share and what its accounts are short of."""
         lacks = sum(
-            max(self.deposit - self.owner.equity(p, account), 0.0)
-            for p, account in self.deposits.values()
-            if (p.spec.settlement, p.chain) == (asset, place)
+            max(self.deposit - self.owner.equity(a.protocol, a.id), 0.0)
+            for a in self.accounts.values()
+            if (a.protocol.spec.settlement, a.protocol.chain) == (asset, place)
         )
         held = self.owner.holds(asset, place) + self._coming(asset, place)
         return held - self.shares[asset, place] - lacks

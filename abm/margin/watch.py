@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from abm.ledger import Ledger
 from abm.margin.engine import Engine, Terms
 
-__all__ = ["RADIUS", "Watch", "candidates", "candidates_python"]
+__all__ = ["RADIUS", "Watch", "candidates", "candidates_python", "distance", "distance_python"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,18 +67,13 @@ class Watch:
 
     def _stale(self, terms: Terms) -> bool:
         """Whether the reference no longer vouches for the accounts that are not watched."""
-        factor = (1.0 - terms.haircut) * terms.stale
-        if (
-            self._layout != self._ledger.layout
-            or not np.array_equal(self._mmf, terms.mmf)
-            or not np.array_equal(self._factor, factor)
-        ):
+        if self._layout != self._ledger.layout:
             return True
-        moved = np.abs(terms.price - self._price) + np.abs(terms.funding - self._funding)
-        distance = float(np.max(moved / self._price, initial=0.0))
-        if len(factor):
-            distance = max(distance, float(np.max(np.abs(terms.coin_price - self._coin) / self._coin)))
-        return not distance + MARGIN < RADIUS
+        moved = distance(
+            self._price, self._funding, self._mmf, self._coin, self._factor,
+            terms.price, terms.funding, terms.mmf, terms.coin_price, (1.0 - terms.haircut) * terms.stale,
+        )  # fmt: skip
+        return not moved + MARGIN < RADIUS
 
     def _refresh(self, terms: Terms, now: float) -> None:
         """Value everybody; watch those whose free margin a move by the radius could take."""
@@ -108,3 +103,24 @@ def candidates_python(near: NDArray[np.bool_], changed: Floats, since: float, br
 
 
 candidates = njit(cache=True)(candidates_python)
+
+
+def distance_python(
+    price: Floats, funding: Floats, mmf: Floats, coin: Floats, factor: Floats,
+    new_price: Floats, new_funding: Floats, new_mmf: Floats, new_coin: Floats, new_factor: Floats,
+) -> float:  # fmt: skip
+    """How far prices have moved from the reference, relative, funding as a move of its market; infinite where a margin
+    fraction or the factor of a collateral has."""
+    far = 0.0
+    for m in range(len(price)):
+        if new_mmf[m] != mmf[m]:
+            return np.inf
+        far = max(far, (abs(new_price[m] - price[m]) + abs(new_funding[m] - funding[m])) / price[m])
+    for h in range(len(coin)):
+        if new_factor[h] != factor[h]:
+            return np.inf
+        far = max(far, abs(new_coin[h] - coin[h]) / coin[h])
+    return far
+
+
+distance = njit(cache=True)(distance_python)

@@ -14,7 +14,7 @@ from abm.protocol.waterfall import cover, take_over
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
 
-__all__ = ["keeper_liquidates", "run_block"]
+__all__ = ["close_for_keeper", "in_breach", "run_block"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -120,20 +120,24 @@ def _sell(protocol: Protocol, rows: Ints, keeper: str, route: str) -> bool:
     return bool(protocol.ledger.quote[rows].sum() > owed)
 
 
-def keeper_liquidates(protocol: Protocol, ids: Ints, keeper: str, holder: int) -> tuple[Ints, Floats]:
-    """A keeper's transaction: one execution for each account that is still in breach.
-
-    Returns the ids that were served and the reward of each, USD; what is no longer in breach is skipped.  The
-    reward is the keeper's share of the penalty, paid to `holder` as far as the protocol has cash here.
-    """
-    protocol.refresh(protocol.tape.time)
+def in_breach(protocol: Protocol, ids: Ints) -> Ints:
+    """Rows of those of the accounts that are in breach at this moment's prices."""
     ledger = protocol.ledger
     rows = ledger.rows(ids)
-    take_home(protocol, ledger.by_id(rows[~(ledger.slot_market[rows] >= 0).any(axis=1)]))
-    free = protocol.engine.free_margin(ledger, protocol.terms, rows)
-    rows = rows[(free < 0.0) & (ledger.breach[rows] >= 0)]
+    rows = rows[ledger.breach[rows] >= 0]
     if not len(rows):
-        return ledger.id[rows], np.zeros(0)
+        return rows
+    protocol.refresh(protocol.tape.time)
+    take_home(protocol, ledger.by_id(rows[~(ledger.slot_market[rows] >= 0).any(axis=1)]))
+    return rows[protocol.engine.free_margin(ledger, protocol.terms, rows) < 0.0]
+
+
+def close_for_keeper(protocol: Protocol, rows: Ints, keeper: str, holder: int) -> Floats:
+    """A keeper's transaction: one execution for each of some accounts in breach; the reward of each, USD.
+
+    The reward is the keeper's share of the penalty, paid to `holder` as far as the protocol has cash here.
+    """
+    ledger = protocol.ledger
     holds = (ledger.slot_market[rows] >= 0).any(axis=1)
     penalties = np.zeros(len(rows))
     if holds.any():
@@ -146,4 +150,4 @@ def keeper_liquidates(protocol: Protocol, ids: Ints, keeper: str, holder: int) -
         penalties[backed] = sell_collateral(protocol, rows[backed], [keeper] * int(backed.sum()), "keeper")
     rewards = penalties * protocol.spec.liquidation.keeper_share
     protocol.reward(holder, float(np.sum(rewards)), keeper)
-    return ledger.id[rows], rewards
+    return np.asarray(rewards)

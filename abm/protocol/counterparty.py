@@ -25,14 +25,14 @@ class Counterparty:
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self._quotes: dict[int, dict[int, float]] = {}
-        self._sorted: dict[int, tuple[Ints, Floats]] = {}
+        self._sorted: dict[int, tuple[list[int], Floats]] = {}
 
     def quote(self, account: int, market: int, usd: float) -> None:
         """A maker's depth within one per cent, on one side, USD; replaces its earlier quote."""
         quotes = self._quotes.setdefault(market, {})
         quotes[account] = usd
         accounts = sorted(quotes)
-        self._sorted[market] = np.array(accounts, np.int64), np.array([quotes[a] for a in accounts])
+        self._sorted[market] = accounts, np.array([quotes[a] for a in accounts])
         total = sum(quotes[a] for a in accounts)
         self._protocol.tape.books.set_maker_depth(int(self._protocol.books[market]), total)
 
@@ -57,7 +57,7 @@ class Counterparty:
         if market not in self._sorted:
             return np.zeros(0, np.int64), np.zeros(0)
         accounts, usd = self._sorted[market]
-        rows = p.ledger.rows(accounts)
+        rows = np.array([p.ledger.row(account) for account in accounts], np.int64)
         usd = np.where(p.ledger.breach[rows] >= 0, 0.0, usd)
         book = int(p.books[market])
         return rows, usd / max(float(p.tape.books.depth[book]), float(np.sum(usd)), 1e-300)

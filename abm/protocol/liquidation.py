@@ -59,10 +59,8 @@ def close_positions(
     markets = ledger.slot_market[rows, slots].astype(np.int64)
     sizes = -np.sign(ledger.slot_size[rows, slots]) * quantities
     penalties = np.zeros(len(rows))
-    for market in range(len(protocol.markets)):
+    for market in sorted(set(markets[sizes != 0.0].tolist())):
         chosen = np.flatnonzero((markets == market) & (sizes != 0.0))
-        if not len(chosen):
-            continue
         who = rows[chosen]
         order = float(np.sum(sizes[chosen]))
         if abs(tape.books.room(int(protocol.books[market]), order, tape.time)) < LEAST_FILL * abs(order):

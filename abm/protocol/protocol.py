@@ -258,21 +258,21 @@ class Protocol:
         """Which trades the initial margin allows: those that reduce, and those whose margin is there afterwards,
         at the price that they would get together on the book, fee included."""
         ledger, terms = self.ledger, self.terms
-        held = ledger.slot_market[rows] == markets[:, None]
-        old = np.sum(np.where(held, ledger.slot_size[rows], 0.0), axis=1)
+        old = ledger.size(rows, markets)
         new = old + sizes
         reduces = (np.abs(new) <= np.abs(old)) & (old * new >= 0)
         view = self.engine.assess(ledger, terms, rows)
         cost = self._cost(markets, sizes)
         more = (np.abs(new) - np.abs(old)) * terms.price[markets] * terms.imf[markets]
-        room = (held | (ledger.slot_market[rows] < 0)).any(axis=1)
-        single = (ledger.mode[rows] != ISOLATED) | (held | (ledger.slot_market[rows] < 0)).all(axis=1)
+        fits = (ledger.slot_market[rows] == markets[:, None]) | (ledger.slot_market[rows] < 0)
+        room = fits.any(axis=1)
+        single = (ledger.mode[rows] != ISOLATED) | fits.all(axis=1)
         return np.asarray(reduces | (room & single & (view.margin_equity - cost >= view.im + more)))
 
     def _cost(self, markets: Ints, sizes: Floats) -> Floats:
         """What each trade loses, against the price that decides breaches, if the book takes all of them at once, USD."""
         books, cost = self.tape.books, np.zeros(len(sizes))
-        for market in np.unique(markets):
+        for market in sorted(set(markets.tolist())):
             mine, book = markets == market, int(self.books[market])
             price = books.quote(book, float(np.sum(sizes[mine])), self.tape.time)
             worse = np.maximum(sizes[mine] * (price - self.terms.price[market]), 0.0)
@@ -287,11 +287,11 @@ class Protocol:
         ledger = self.ledger
         filled = np.zeros(len(rows))
         ok = self.admits(rows, markets, sizes)
-        order = np.lexsort((ledger.id[rows], markets))
-        for market in range(len(self.markets)):
-            chosen = order[ok[order] & (markets[order] == market)]
-            if len(chosen):
-                filled[chosen] = self.fill(rows[chosen], market, sizes[chosen], cause)[0]
+        order = np.argsort(ledger.id[rows], kind="stable")
+        order = order[ok[order]]
+        for market in sorted(set(markets[order].tolist())):
+            chosen = order[markets[order] == market]
+            filled[chosen] = self.fill(rows[chosen], market, sizes[chosen], cause)[0]
         self.tape.round += 1
         return filled
 

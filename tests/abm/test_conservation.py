@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 
 from abm.contagion.measures import exogenous_check
 from abm.errors import AuditError
-from abm.model import CrossMarginModel, Turn, on_grid
+from abm.model import CrossMarginModel, Turn
 from abm.record import Record
+from abm.timetable import on_grid
 from tests.abm.worlds import Levers, levers, stressed
 
 WORLDS = {
@@ -140,7 +141,7 @@ class Governor:
 
     def __init__(self, model: CrossMarginModel) -> None:
         self.harbor = model.world.protocols["harbor"]
-        self.event = model.schedule_recurring(self.decide, on_grid(28.0, 1e9), priority=Turn.HOUSEKEEPING)
+        self.event = model.schedule_recurring(self.decide, on_grid(28.0, 1e9), priority=Turn.REST)
 
     def decide(self) -> None:
         self.harbor.margin_scale[1] = 1.6
@@ -183,7 +184,7 @@ class Fault:
 
     def __init__(self, model: CrossMarginModel, what: str, at: float) -> None:
         self.model, self.what = model, what
-        self.event = model.schedule_recurring(self.strike, on_grid(at, 1e9), priority=Turn.HOUSEKEEPING)
+        self.event = model.schedule_recurring(self.strike, on_grid(at, 1e9), priority=Turn.REST)
 
     def strike(self) -> None:
         world = self.model.world

@@ -273,8 +273,10 @@ class TestAccounts:
         book.trade(*columns(trades), np.zeros(MARKETS), 1.0)
         rows = np.array([4, 0, 2, 2])
         for market in range(MARKETS):
-            found = sizes_in(rows, market, book.slot_market, book.slot_size)
-            np.testing.assert_array_equal(found, sizes_in_python(rows, market, book.slot_market, book.slot_size))
+            markets = np.full(len(rows), market)
+            found = sizes_in(rows, markets, book.slot_market, book.slot_size)
+            np.testing.assert_array_equal(found, sizes_in_python(rows, markets, book.slot_market, book.slot_size))
+            np.testing.assert_array_equal(found, [book.held(int(row), market) for row in rows])
             np.testing.assert_array_equal(book.size(rows, market), found)
             assert found.tolist() == [position(book, r, market)[0] for r in rows]
 

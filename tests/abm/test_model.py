@@ -5,8 +5,9 @@ from typing import Any
 import mesa
 import pytest
 
-from abm.model import CrossMarginModel, Progress, Turn, on_grid
+from abm.model import CrossMarginModel, Progress, Turn
 from abm.prices import PricePath
+from abm.timetable import on_grid
 from tests.abm.worlds import Levers, cohort, stressed
 from tests.agents.worlds import small_world
 

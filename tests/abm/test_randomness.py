@@ -10,11 +10,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from abm.identity import owner_ids
-from abm.model import CrossMarginModel, Turn, on_grid
+from abm.model import CrossMarginModel, Turn
 from abm.record import Record
 from abm.scenario import Scenario
 from abm.spec import AgentSpec
 from abm.tables import TABLES
+from abm.timetable import on_grid
 from agents.population import populate
 from agents.resident import Params, Resident
 from tests.abm.worlds import KEEPERS, Levers, cohort, stressed_scenario

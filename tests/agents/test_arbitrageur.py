@@ -243,7 +243,7 @@ class TestMeans:
     def test_between_chains_a_bridge_carries_it(self) -> None:
         model = world(arbitrageur(capital=6e6))
         agent, bridge = the_arbitrageur(model), model.world.bridges["span"]
-        stores = Stores(agent, 0.5, 100.0)
+        stores = Stores(agent, 0.5, 100.0, 3.0)
         stores.bring("USDC", "beta", 1e5)
         stores.shares["USDC", "alpha"] = 8e5
         wealth = agent.wealth()

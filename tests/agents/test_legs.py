@@ -15,6 +15,7 @@ from abm.venues.amm import swap_in, swap_out
 from abm.world import World
 from agents.legs import (
     RESERVE,
+    Account,
     PerpLeg,
     SpotLeg,
     closing_size,
@@ -178,7 +179,7 @@ class TestPerpLeg:
         row = open_account(p, owner, 8, mode=CROSS, cohort=w.cohort("me"))
         w.treasury.inject(holder, p.cash_token, 1e5)
         p.deposit(np.array([row]), np.array([1e5]))
-        return model, PerpLeg(w, int(p.books[1]), "ETH", "alpha", p, 1, 8, 3.0)
+        return model, PerpLeg(w, int(p.books[1]), "ETH", "alpha", Account(p, 8, 3.0), 1)
 
     def test_it_has_room_for_its_leverage_either_way(self) -> None:
         _, leg = self.leg()
@@ -194,7 +195,6 @@ class TestPerpLeg:
     def test_what_closes_is_always_possible(self) -> None:
         _, leg = self.leg()
         leg.trade(100.0)
-        row = leg.protocol.ledger.row(8)
-        leg.protocol.ledger.quote[row] -= 9e4
+        leg.account.protocol.ledger.quote[leg.account.row] -= 9e4
         assert leg.room(1) == 0.0
         assert leg.room(-1) >= 100.0

@@ -64,7 +64,7 @@ def test_the_plan_of_the_house_names_rooms_that_are_there_and_all_of_abm() -> No
 def test_the_order_of_the_clock_is_that_of_the_model() -> None:
     told = re.findall(r"^\d\. \*\*(\w+)\*\*", page("architecture.md").split("## The clock")[1], flags=re.MULTILINE)
     assert told[:6] == ["price", "oracles", "blocks", "inhabitants", "housekeeping", "samples"]
-    assert Turn.PRICE < Turn.ORACLE < Turn.BLOCK_0 < Turn.AGENT < Turn.HOUSEKEEPING < Turn.SAMPLE
+    assert Turn.WORLD < Turn.AGENT < Turn.REST
 
 
 def test_every_kind_but_the_users_own_snapshot_lives_in_the_crash() -> None:

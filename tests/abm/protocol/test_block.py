@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abm.protocol.block import keeper_liquidates
+from abm.protocol.block import close_for_keeper, in_breach
 from tests.abm.protocol.bench import BTC, ETH, HOME, Bench
 
 KEEPER = {"route": "keeper", "backstop_after": 60.0, "backstop_below": 0.0, "fund": 0.0, "vault": 1e6}
@@ -22,8 +22,9 @@ def breached(rule: dict[str, Any] | None = None, change: dict[str, Any] | None =
 
 def serve(bench: Bench, *accounts: int, keeper: str = "kim") -> tuple[list[int], list[float]]:
     holder = bench.world.treasury.holder(keeper)
-    served, rewards = keeper_liquidates(bench.protocol, np.array(accounts), keeper, holder)
-    return served.tolist(), rewards.tolist()
+    rows = in_breach(bench.protocol, np.array(accounts))
+    served = bench.protocol.ledger.id[rows].tolist()
+    return served, close_for_keeper(bench.protocol, rows, keeper, holder).tolist()
 
 
 def routes(bench: Bench) -> list[str]:
