@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abm.chains.chain import Inclusion
-from abm.margin.engine import Assessment
 from abm.protocol.block import close_for_keeper, in_breach
+from abm.protocol.liquidation import stakes
 from agents.resident import Params, Resident
 
 __all__ = ["Keeper", "KeeperParams"]
@@ -65,8 +65,6 @@ class Keeper(Resident):
         if not len(self.target.liquidatable):
             return
         ids, front, reward = self._offers()
-        if not len(ids):
-            return
         chosen = self._affordable(front)
         ids, reward = ids[chosen], reward[chosen]
         for first in range(0, len(ids), self.params.bundle):
@@ -74,30 +72,16 @@ class Keeper(Resident):
 
     def _offers(self) -> tuple[Ints, Floats, Floats]:
         """Accounts worth liquidating, the capital each needs and its expected reward, best first."""
-        p, rule = self.target, self.target.spec.liquidation
+        p, rule, at_stake = self.target, self.target.spec.liquidation, self.target.stakes
         patience = self.world.now - self.params.patience
         sent = self._sent = {account: sent for account, sent in self._sent.items() if sent > patience}
-        ids = p.ledger.id[p.liquidatable].tolist()
-        rows = p.liquidatable[[account not in sent for account in ids]] if sent else p.liquidatable
-        if not len(rows):
-            return rows, np.zeros(0), np.zeros(0)
-        view = p.engine.assess(p.ledger, p.terms, rows)
-        front, notional = self._front(rows, view)
-        reward = np.minimum(rule.penalty * notional, np.maximum(view.equity, 0.0)) * rule.keeper_share
+        ids = p.ledger.id[p.liquidatable]
+        reward = np.minimum(rule.penalty * at_stake.notional, np.maximum(at_stake.equity, 0.0)) * rule.keeper_share
         gas = rule.gas * (self.world.chains[p.chain].base_fee + self.params.tip)
-        pays = reward - gas > self.params.minimum
-        order = np.lexsort((p.ledger.id[rows], -reward))
-        order = order[pays[order]]
-        return p.ledger.id[rows][order], front[order], reward[order]
-
-    def _front(self, rows: Ints, view: Assessment) -> tuple[Floats, Floats]:
-        """Capital that each account needs, and the notional behind it: the margin of its largest position, or its debt
-        where it has none."""
-        p = self.target
-        part = p.engine.requirement(p.ledger, p.terms, rows).max(axis=1, initial=0.0)
-        share = np.divide(part, view.mm, out=np.ones(len(rows)), where=view.mm > 0)
-        debt = np.maximum(-p.ledger.quote[rows], 0.0)
-        return np.where(view.mm > 0, view.im * share, debt), np.where(view.mm > 0, view.notional * share, debt)
+        pays = np.flatnonzero(reward - gas > self.params.minimum)
+        new = pays[[account not in sent for account in ids[pays].tolist()]] if sent else pays
+        order = new[np.lexsort((ids[new], -reward[new]))]
+        return ids[order], at_stake.margin[order], reward[order]
 
     def _affordable(self, front: Floats) -> NDArray[np.bool_]:
         """Which of the accounts, best first, its capital can front together; what is too large alone is passed over."""
@@ -125,23 +109,23 @@ class Keeper(Resident):
         rows = in_breach(p, ids)
         if not len(rows):
             return
-        view = p.engine.assess(p.ledger, p.terms, rows)
-        front, _ = self._front(rows, view)
+        at_stake = stakes(p, rows)
+        front = at_stake.margin
         fits = self._affordable(front)
         if not fits.any():
             return
-        away = front[fits] * self._remote_part(rows, view)[fits]
+        away = front[fits] * self._remote_part(rows, at_stake.equity)[fits]
         close_for_keeper(p, rows[fits], self.name, self.holder)
         free = self.world.now + self.params.settle
         self.locks += [(free, float(np.sum(front[fits] - away))), (free + self._bridge_wait(), float(np.sum(away)))]
 
-    def _remote_part(self, rows: Ints, view: Assessment) -> Floats:
+    def _remote_part(self, rows: Ints, equity: Floats) -> Floats:
         """Part of what each account is worth, debts apart, that lies on other chains."""
         p = self.target
         coins = p.ledger.coins[rows] * p.terms.coin_price
         away = np.array([b is not None for b in p.remote.bridge], dtype=np.bool_)
         remote = coins[:, away].sum(axis=1)
-        total = np.maximum(view.equity - coins.sum(axis=1), 0.0) + coins.sum(axis=1)
+        total = np.maximum(equity - coins.sum(axis=1), 0.0) + coins.sum(axis=1)
         return np.asarray(np.divide(remote, total, out=np.zeros(len(rows)), where=total > 0))
 
     def _bridge_wait(self) -> float:

@@ -70,15 +70,11 @@ def deleverage(protocol: Protocol, row: int, slot: int) -> float:
     market = int(ledger.slot_market[row, slot])
     size = float(ledger.slot_size[row, slot])
     price = _price(protocol, row, slot)
-    winners = ledger.holders(market, -size)
-    winners = winners[(ledger.mode[winners] != SYSTEM) & (ledger.breach[winners] < 0)]
-    winners = winners[protocol.engine.assess(ledger, protocol.terms, winners).equity > 0.0]
-    if not len(winners):
-        return 0.0
-    taken = _allocate(protocol, winners, market, abs(size))
-    winners, taken = winners[taken > 0.0], taken[taken > 0.0]
+    sign = float(np.sign(size))
+    winners, taken = _allocate(protocol, market, -sign, abs(size))
     closed = float(np.sum(taken))
-    sign = np.sign(size)
+    if closed == 0.0:
+        return 0.0
     everyone = np.append(winners, row)
     sizes = np.append(sign * taken, -sign * closed)
     n = len(everyone)
@@ -96,17 +92,34 @@ def _price(protocol: Protocol, row: int, slot: int) -> float:
     return max(float(price), 0.0)
 
 
-def _allocate(protocol: Protocol, winners: Ints, market: int, quantity: float) -> Floats:
-    """How much of each winner's position is taken."""
-    held = np.abs(protocol.ledger.size(winners, market))
-    if protocol.spec.liquidation.adl.rank == "pro_rata":
-        return np.asarray(held * min(1.0, quantity / float(np.sum(held))))
-    score = scores(protocol, winners, market)
-    order = np.lexsort((protocol.ledger.id[winners], -score))
-    before = np.cumsum(held[order]) - held[order]
-    taken = np.empty(len(winners))
-    taken[order] = np.clip(quantity - before, 0.0, held[order])
-    return taken
+def _queue(protocol: Protocol, market: int, side: float) -> Ints:
+    """Rows of the winners on one side of a market, first to be taken first; ranked once a block, at its first prices."""
+    ledger, now = protocol.ledger, protocol.tape.time
+    ranked, winners = protocol.queues.get((market, side), (-np.inf, np.zeros(0, np.int64)))
+    if ranked != now:
+        winners = ledger.holders(market, side)
+        winners = winners[ledger.mode[winners] != SYSTEM]
+        winners = winners[np.lexsort((ledger.id[winners], -scores(protocol, winners, market)))]
+        protocol.queues[market, side] = now, winners
+    return winners
+
+
+def _allocate(protocol: Protocol, market: int, side: float, quantity: float) -> tuple[Ints, Floats]:
+    """Rows of the winners, worth something and not in breach themselves, and how much of each's position is taken."""
+    ledger = protocol.ledger
+    winners = _queue(protocol, market, side)
+    held = np.maximum(ledger.size(winners, market) * side, 0.0)
+    held[ledger.breach[winners] >= 0] = 0.0
+    while True:
+        if protocol.spec.liquidation.adl.rank == "pro_rata":
+            taken = held * min(1.0, quantity / max(float(np.sum(held)), 1e-300))
+        else:
+            taken = np.clip(quantity - (np.cumsum(held) - held), 0.0, held)
+        chosen = np.flatnonzero(taken > 0.0)
+        worthless = protocol.engine.assess(ledger, protocol.terms, winners[chosen]).equity <= 0.0
+        if not worthless.any():
+            return winners[chosen], taken[chosen]
+        held[chosen[worthless]] = 0.0
 
 
 def _log(protocol: Protocol, row: int, market: int, winners: Ints, taken: Floats, price: float) -> None:

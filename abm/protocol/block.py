@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.protocol.breaches import Episodes, find_breached, heal, record_breaches
-from abm.protocol.liquidation import close_positions, sell_collateral, take_home, wanted, worst_first
+from abm.protocol.liquidation import close_positions, sell_collateral, stakes, take_home, wanted, worst_first
 from abm.protocol.waterfall import cover, take_over
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
         heal(protocol, free, episodes.quiet)
         record_breaches(protocol, rows, free, episodes)
     protocol.liquidatable = worst_first(protocol, rows, free) if len(rows) else rows
+    if protocol.spec.liquidation.route == "keeper":
+        protocol.stakes = stakes(protocol, protocol.liquidatable)
 
 
 def _pay_withdrawals(protocol: Protocol) -> None:

@@ -6,6 +6,7 @@ share of that move in proportion to its signed volume.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,13 +15,34 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
 
-__all__ = ["close_positions", "sell_collateral", "take_home", "wanted", "worst_first"]
+__all__ = ["Stakes", "close_positions", "sell_collateral", "stakes", "take_home", "wanted", "worst_first"]
 
 LEAST_FILL = 0.1
 """Part of a liquidation order that the venue's price band must let through for it to be sent."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """What closing accounts is about, float64[rows] each, USD: the margin behind the position that goes first, or the
+    debt of an account without positions; the notional of that position, or again the debt; and equity."""
+
+    margin: Floats
+    notional: Floats
+    equity: Floats
+
+
+def stakes(protocol: Protocol, rows: Ints) -> Stakes:
+    """The stakes of some accounts at this moment's prices."""
+    view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
+    part = protocol.engine.requirement(protocol.ledger, protocol.terms, rows).max(axis=1, initial=0.0)
+    share = np.divide(part, view.mm, out=np.ones(len(rows)), where=view.mm > 0)
+    debt = np.maximum(-protocol.ledger.quote[rows], 0.0)
+    return Stakes(
+        np.where(view.mm > 0, view.im * share, debt), np.where(view.mm > 0, view.notional * share, debt), view.equity
+    )  # fmt: skip
 
 
 def worst_first(protocol: Protocol, rows: Ints, free: Floats) -> Ints:

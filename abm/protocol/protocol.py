@@ -18,6 +18,7 @@ from abm.margin.weighted import initial_fraction
 from abm.oracles.feed import Feed
 from abm.protocol.counterparty import Counterparty
 from abm.protocol.history import History, Prices
+from abm.protocol.liquidation import Stakes
 from abm.protocol.remote import Remote
 from abm.spec import ProtocolSpec
 from abm.tape import Cause, Tape
@@ -44,6 +45,10 @@ class Protocol:
         Insurance fund, fees earned, and losses that nobody has paid yet (not positive), USD.
     liquidatable
         Rows with negative free margin at the end of the last block, worst first by share of maintenance.
+    stakes
+        What closing those is about then; kept where keepers do it.
+    queues
+        Winners in order of auto-deleveraging, by market and side, as ranked in a block (`abm.protocol.adl`).
     """
 
     def __init__(
@@ -87,6 +92,8 @@ class Protocol:
         self.deficits: dict[int, float] = {}
         self.queue: list[tuple[int, float]] = []
         self.liquidatable: Ints = np.zeros(0, np.int64)
+        self.stakes = Stakes(np.zeros(0), np.zeros(0), np.zeros(0))
+        self.queues: dict[tuple[int, float], tuple[float, Ints]] = {}
         self.street_id = self.vault_id = -1
         self._imf = np.array([m.imf for m in spec.markets])
         self._mmf = np.array([m.mmf for m in spec.markets])
