@@ -40,8 +40,12 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@echo "2/3 installing the packages of requirements.lock (minutes, the first time)"
 	@$(PIP) --require-hashes -r requirements.lock
-	@echo "3/3 installing crossfire"
+	@echo "3/3 installing crossfire, and compiling its kernels"
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@scratch=$$(mktemp -d); \
+	$(BIN)/crossfire run crash --set clock.start=50400 --set clock.duration=300 --out "$$scratch/run" >"$$scratch/said" 2>&1 \
+		|| { cat "$$scratch/said" >&2; rm -rf "$$scratch"; exit 2; }; \
+	rm -rf "$$scratch"
 	@touch $@
 
 demo: $(STAMP)

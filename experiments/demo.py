@@ -1,6 +1,6 @@
 """The demo: a run, a sweep of it, the trace and the report.
 
-Run and sweep go on at the same time, the run in a process of its own and the sweep in Ray's workers.
+Run and sweep go on at the same time, the run and its trace in a process of their own and the sweep in Ray's workers.
 """
 
 import contextlib
@@ -31,6 +31,8 @@ __all__ = ["run_demo"]
 MARK = ".crossfire-demo"
 """A file that says that a folder is a demo's, and may be replaced by the next."""
 
+PICTURE = "cascade.png"
+
 
 def run_demo(out: Path, *, workers: int | None = None, as_json: bool = False) -> int:
     """Do the four steps in a folder; 1 where runs of the sweep failed, else 0.
@@ -45,16 +47,13 @@ def run_demo(out: Path, *, workers: int | None = None, as_json: bool = False) ->
     say("1/4  a run of the scenario `crash`: a simulated day at one-second prices, 20,000 accounts")
     say("2/4  beside it a sweep over the hour of the crash: margin mode x keeper capital x bridge delay, 3 seeds")
     record, swept = _run_and_sweep(out, workers)
-    run = out / "crash"
+    run, picture = out / "crash", out / PICTURE
     say(_told(record))
     say("3/4  the trace: who caused whom")
-    write_graph(record, run / "trace")
     if not as_json:
         print_trace({k: v for k, v in trace_tables(record, 5).items() if k in ("channels", "roots", "accounts")})
     say("4/4  the report")
     report = write_report(run, out / "report.html", sweep=out / "sweep")
-    picture = out / "cascade.png"
-    save_picture(record, picture)
     paths = {"report": str(report), "picture": str(picture), "run": str(run), "sweep": str(out / "sweep")}
     if as_json:
         print_json(paths | {"effects": swept.effects.to_dicts()})
@@ -111,9 +110,12 @@ def _run_and_sweep(out: Path, workers: int | None) -> tuple[Record, SweepResult]
 
 
 def _run(scenario: Scenario, folder: Path, news: Any) -> None:
-    """The run, its progress and its failure told."""
+    """The run and its trace; its progress and its failure told."""
     try:
-        simulate(scenario, progress=news.put).write(folder)
+        record = simulate(scenario, progress=news.put)
+        record.write(folder)
+        write_graph(record, folder / "trace")
+        save_picture(record, folder.parent / PICTURE)
     except KeyboardInterrupt:
         return
     except Exception as error:
