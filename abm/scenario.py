@@ -6,15 +6,17 @@ what is allowed there.
 """
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 import tomli_w
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from abm.checks import check_scenario
 from abm.errors import ScenarioError, UserError, nearest
+from abm.forms import explain
 from abm.spec import (
     AgentSpec,
     AssetSpec,
@@ -22,7 +24,6 @@ from abm.spec import (
     BridgeSpec,
     ChainSpec,
     ClockSpec,
-    CollateralSpec,
     Name,
     NonNegative,
     OracleSpec,
@@ -34,9 +35,6 @@ from abm.spec import (
 )
 
 __all__ = ["Scenario", "read_toml", "shipped_scenarios"]
-
-MOST_ENGINES = 10
-"""Chains and exchanges with an engine of their own that a world may have: each has a turn of its own in the clock."""
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -96,14 +94,9 @@ class Scenario(Spec):
     model_config = Spec.model_config | {"populate_by_name": True, "serialize_by_alias": True}
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        """Every name that a piece refers to is the name of a piece, and the pieces allow each other."""
-        _check_clock(self)
-        _check_unique(self)
-        _check_venues(self)
-        _check_links(self)
-        for i, protocol in enumerate(self.protocols):
-            _check_protocol(f"protocols.{i}", protocol, self)
+    def _whole(self) -> Self:
+        """The pieces fit together."""
+        check_scenario(self)
         return self
 
     @classmethod
@@ -124,7 +117,7 @@ class Scenario(Spec):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise _explain(cls, error, where) from error
+            raise explain(cls, error, where, ScenarioError) from error
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved scenario, every default filled in."""
@@ -145,148 +138,6 @@ class Scenario(Spec):
         for key, value in changes.items():
             _assign(data, key.split("."), value, key, where)
         return type(self).from_dict(data, where=where)
-
-
-def _known(key: str, word: str, words: Iterable[str]) -> None:
-    if word not in words:
-        raise ValueError(f"{key}: unknown name '{word}'; {nearest(word, words)}")
-
-
-def _names(pieces: Iterable[Any]) -> set[str]:
-    return {piece.name for piece in pieces}
-
-
-def _check_clock(scenario: Scenario) -> None:
-    ticks = scenario.clock.start / scenario.clock.price_interval
-    if abs(ticks - round(ticks)) > 1e-9:
-        raise ValueError(f"clock.start: {scenario.clock.start} is not a multiple of the price interval; choose one")
-
-
-def _check_unique(scenario: Scenario) -> None:
-    """Names are unique within a kind, and an exchange has no chain's name: its engine is a chain of its own name."""
-    for kind in ("assets", "chains", "bridges", "venues", "oracles", "protocols", "agents"):
-        names = [piece.name for piece in getattr(scenario, kind)]
-        twice = {n for n in names if names.count(n) > 1}
-        if twice:
-            raise ValueError(f"{kind}: the name '{min(twice)}' is used twice; give each its own")
-    engines = {v.name for v in scenario.venues if not v.chain}
-    shared = engines & _names(scenario.chains)
-    if shared:
-        raise ValueError(f"venues: the exchange '{min(shared)}' has the name of a chain; give each its own")
-    if len(engines) + len(scenario.chains) > MOST_ENGINES:
-        raise ValueError(f"chains: more than {MOST_ENGINES} with the exchanges of their own; remove some")
-
-
-def _check_venues(scenario: Scenario) -> None:
-    assets, blocks = _names(scenario.assets), {c.name: c.interval for c in scenario.chains}
-    for i, v in enumerate(scenario.venues):
-        if v.chain:
-            _known(f"venues.{i}.chain", v.chain, blocks)
-        _without_manipulation(f"venues.{i}.impact", v, blocks.get(v.chain, v.interval))
-        seen = set()
-        for j, m in enumerate(v.markets):
-            _known(f"venues.{i}.markets.{j}.asset", m.asset, assets)
-            if (m.asset, m.kind) in seen:
-                raise ValueError(f"venues.{i}.markets.{j}: {m.asset} {m.kind} is there twice; remove one")
-            seen.add((m.asset, m.kind))
-
-
-def _check_links(scenario: Scenario) -> None:
-    """Shocks, bridges and oracles name what exists."""
-    assets, chains, venues = _names(scenario.assets), _names(scenario.chains), _names(scenario.venues)
-    for i, shock in enumerate(scenario.prices.shocks):
-        for a in shock.assets:
-            _known(f"prices.shocks.{i}.assets", a, assets)
-    for i, b in enumerate(scenario.bridges):
-        _known(f"bridges.{i}.source", b.source, chains)
-        _known(f"bridges.{i}.target", b.target, chains)
-        _known(f"bridges.{i}.asset", b.asset, assets)
-        if b.source == b.target:
-            raise ValueError(f"bridges.{i}.target: '{b.name}' joins {b.source} with itself; name another chain")
-    for i, o in enumerate(scenario.oracles):
-        _known(f"oracles.{i}.chain", o.chain, chains)
-        for s in o.sources:
-            _known(f"oracles.{i}.sources", s, venues)
-        for a in o.assets:
-            _known(f"oracles.{i}.assets", a, assets)
-
-
-def _check_protocol(at: str, p: ProtocolSpec, scenario: Scenario) -> None:
-    venues, oracles = {v.name: v for v in scenario.venues}, {o.name: o for o in scenario.oracles}
-    _known(f"{at}.chain", p.chain, _names(scenario.chains))
-    _known(f"{at}.venue", p.venue, venues)
-    _known(f"{at}.oracle", p.oracle, oracles)
-    _known(f"{at}.settlement", p.settlement, _names(scenario.assets))
-    perps = {m.asset for m in venues[p.venue].markets if m.kind == "perp"}
-    for j, market in enumerate(p.markets):
-        _known(f"{at}.markets.{j}.asset", market.asset, perps)
-    for j, c in enumerate(p.collateral):
-        _check_collateral(f"{at}.collateral.{j}", c, p, scenario)
-    if oracles[p.oracle].chain != p.chain:
-        raise ValueError(
-            f"{at}.oracle: '{p.oracle}' reports to chain '{oracles[p.oracle].chain}', not to '{p.chain}'; "
-            "name a feed on the protocol's chain"
-        )
-
-
-def _check_collateral(at: str, c: CollateralSpec, p: ProtocolSpec, scenario: Scenario) -> None:
-    """A coin at home is not the settlement asset; one elsewhere has a bridge that carries it home."""
-    _known(f"{at}.asset", c.asset, _names(scenario.assets))
-    if c.asset == p.settlement and c.chain in ("", p.chain):
-        raise ValueError(f"{at}: {c.asset} at home is the settlement asset itself; remove it")
-    if c.chain and c.chain != p.chain:
-        bridges = {b.name: b for b in scenario.bridges}
-        _known(f"{at}.chain", c.chain, _names(scenario.chains))
-        _known(f"{at}.bridge", c.bridge, bridges)
-        b = bridges[c.bridge]
-        if b.asset != c.asset:
-            raise ValueError(f"{at}.bridge: '{b.name}' carries {b.asset}, not {c.asset}; name another")
-        if {b.source, b.target} != {c.chain, p.chain}:
-            raise ValueError(
-                f"{at}.bridge: '{b.name}' joins {b.source} and {b.target}, not {c.chain} and {p.chain}; name another"
-            )
-
-
-def _without_manipulation(key: str, venue: VenueSpec, block: float) -> None:
-    """Concave impact is free of manipulation only where it decays fast from the first block on.
-
-    Gatheral (2010): exponent + gamma > 1, and the kernel no slower than a block; with moving depth and an exponent
-    above a half, gamma of at least 0.55 (found by search, abm/venues/depth.py).
-    """
-    impact, depth = venue.impact, venue.depth
-    if not impact.enabled or venue.kind == "amm":
-        return
-    if impact.exponent < 1.0 and impact.t0 > block:
-        raise ValueError(
-            f"{key}.t0: {impact.t0} s is longer than the block of {block} s; concave impact could be pumped"
-        )
-    if impact.exponent < 1.0 and impact.exponent + impact.gamma <= 1.0:
-        raise ValueError(
-            f"{key}.gamma: {impact.gamma} decays too slowly for exponent {impact.exponent}; their sum must exceed 1"
-        )
-    if depth.consumed > 0.0 or depth.volatility_response > 0.0:
-        _without_pumped_depth(key, venue)
-
-
-def _without_pumped_depth(key: str, venue: VenueSpec) -> None:
-    """Where depth moves, impact has to fade fast and makers must not come back at once (found by search, no proof)."""
-    impact, depth = venue.impact, venue.depth
-    if impact.exponent > 0.5 and impact.gamma < 0.55:
-        raise ValueError(
-            f"{key}.gamma: {impact.gamma} allows manipulation where depth moves and the exponent exceeds 0.5; "
-            "use at least 0.55"
-        )
-    longest = 1.0 if impact.exponent > 0.5 else 2.0
-    if impact.t0 > longest:
-        raise ValueError(
-            f"{key}.t0: {impact.t0} s allows manipulation where depth moves and the exponent is {impact.exponent}; "
-            f"use at most {longest}, or still depth (depth.consumed and depth.volatility_response 0)"
-        )
-    if depth.refill < 15.0:
-        raise ValueError(
-            f"{key.replace('impact', 'depth')}.refill: {depth.refill} s lets makers return before impact has faded; "
-            "use at least 15, or still depth"
-        )
 
 
 def _assign(node: Any, path: list[str], value: Any, key: str, where: str) -> None:
@@ -319,40 +170,3 @@ def _members(node: list[Any], head: str) -> list[int]:
     if head.isdigit() and int(head) < len(node):
         return [int(head)]
     return [i for i, m in enumerate(node) if isinstance(m, dict) and head in (m.get("name"), m.get("asset"))]
-
-
-def _explain(model: type[BaseModel], error: ValidationError, where: str) -> ScenarioError:
-    """The first mistake as one line: key, what is wrong, what is allowed."""
-    found = error.errors()
-    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # it may be the missing one
-    loc = [str(part) for part in first["loc"]]
-    key = ".".join(loc) or "scenario"
-    kind = first["type"]
-    if kind == "extra_forbidden":
-        allowed = _fields_at(model, first["loc"][:-1])
-        return ScenarioError(f"{where}: {key}", f"unknown key '{loc[-1]}'", nearest(loc[-1], allowed))
-    if kind == "missing":
-        return ScenarioError(f"{where}: {key}", "missing", "add this key")
-    if kind == "value_error" and not loc:
-        what, _, remedy = str(first["ctx"]["error"]).partition("; ")
-        return ScenarioError(where, what, remedy or "mend it")
-    message = first["msg"].removeprefix("Value error, ")
-    given = first.get("input")
-    shown = f", got {given!r}" if isinstance(given, int | float | str | bool) else ""
-    return ScenarioError(f"{where}: {key}", message[0].lower() + message[1:] + shown, "change the value")
-
-
-def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Names of the keys allowed at a place in the nested models."""
-    current: Any = model
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        field = current.model_fields.get(part)
-        if field is None:
-            return []
-        inner = [a for a in get_args(field.annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
-        current = inner[0] if inner else field.annotation
-    if not (isinstance(current, type) and issubclass(current, BaseModel)):
-        return []
-    return [f.alias or n for n, f in current.model_fields.items()]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError, nearest
+from abm.forms import explain
 from abm.identity import account_id, owner_ids
 from abm.ledger import CROSS, ISOLATED
 from abm.model import CrossMarginModel, Turn
@@ -46,17 +47,7 @@ def read_params[P: BaseModel](form: type[P], spec: AgentSpec) -> P:
     try:
         return form.model_validate(spec.params)
     except ValidationError as error:
-        found = error.errors()
-        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # it may be the missing one
-        key = ".".join(str(part) for part in first["loc"])
-        where = f"agents.{spec.name}.params.{key}"
-        if first["type"] == "extra_forbidden":
-            raise ScenarioError(where, f"unknown key of kind '{spec.kind}'", nearest(key, form.model_fields)) from error
-        if first["type"] == "missing":
-            raise ScenarioError(where, "missing", "add this key") from error
-        given = first.get("input")
-        shown = f", got {given!r}" if isinstance(given, int | float | str | bool) else ""
-        raise ScenarioError(where, f"{first['msg'].lower()}{shown}", "change the value") from error
+        raise explain(form, error, f"agents.{spec.name}.params", ScenarioError, join=".") from error
 
 
 class Resident(mesa.Agent):  # type: ignore[misc]

@@ -20,7 +20,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from abm.draws import Draws
 from abm.errors import DesignError, ScenarioError, nearest
-from abm.scenario import Scenario, _explain, read_toml
+from abm.forms import explain
+from abm.scenario import Scenario, read_toml
 from abm.spec import Name, Spec
 from experiments.levers import Case, Lever, Value, label
 
@@ -125,8 +126,7 @@ class Design(Spec):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            fault = _explain(cls, error, where)
-            raise DesignError(fault.where, fault.what, fault.remedy) from error
+            raise explain(cls, error, where, DesignError) from error
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved design, every default filled in that has a value."""

@@ -195,7 +195,7 @@ class TestMistakes:
             ({"protocol": "harbour"}, r"agents.retail.params.protocol: unknown protocol 'harbour'; did you mean 'harbor'\?"),
             ({"coins": [{"asset": "BTC", "accounts": 1.0, "part": 0.5}]},
              "agents.retail.params.coins: harbor takes no BTC@alpha; allowed: ETH@alpha, USDC@beta"),
-            ({"leverag": 3.0}, r"agents.retail.params.leverag: unknown key of kind 'cohort'; did you mean 'leverage'\?"),
+            ({"leverag": 3.0}, r"agents.retail.params.leverag: unknown key 'leverag'; did you mean 'leverage'\?"),
             ({"accounts": 0}, "agents.retail.params.accounts: input should be greater than or equal to 1, got 0; change"),
             ({"long_share": 1.2}, "agents.retail.params.long_share: input should be less than or equal to 1, got 1.2"),
         ],

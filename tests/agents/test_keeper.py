@@ -186,7 +186,7 @@ class TestMistakes:
             ({"capital": 0.0}, "agents.kim.params.capital: input should be greater than 0, got 0.0; change the value"),
             ({"aggression": 2.0}, "agents.kim.params.aggression: input should be less than or equal to 1, got 2.0"),
             ({"bundle": 0}, "agents.kim.params.bundle: input should be greater than or equal to 1"),
-            ({"tipp": 1.0}, r"agents.kim.params.tipp: unknown key of kind 'keeper'; did you mean 'tip'\?"),
+            ({"tipp": 1.0}, r"agents.kim.params.tipp: unknown key 'tipp'; did you mean 'tip'\?"),
         ],
     )
     def test_a_bad_key_is_told(self, params: dict[str, Any], message: str) -> None:

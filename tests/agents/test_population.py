@@ -70,7 +70,7 @@ class TestKinds:
     def test_a_misspelt_key_is_answered_with_the_nearest(self) -> None:
         params = {"protocol": "harbor", "capital": 1e4, "levrage": 3.0}
         with pytest.raises(
-            ScenarioError, match=r"agents.ann.params.levrage: unknown key of kind 'trader'; did you mean 'leverage'\?"
+            ScenarioError, match=r"agents.ann.params.levrage: unknown key 'levrage'; did you mean 'leverage'\?"
         ):
             small_world([{"kind": "trader", "name": "ann", "params": params}])
 

@@ -65,7 +65,7 @@ class TestParams:
     @pytest.mark.parametrize(
         ("params", "message"),
         [
-            ({"csh": 1.0}, r"agents.dora.params.csh: unknown key of kind 'doll'; did you mean 'cash'\?"),
+            ({"csh": 1.0}, r"agents.dora.params.csh: unknown key 'csh'; did you mean 'cash'\?"),
             ({"cash": 0.0}, "agents.dora.params.cash: input should be greater than 0, got 0.0; change the value"),
             ({"cash": "much"}, "agents.dora.params.cash: input should be a valid number, .*got 'much'"),
         ],

@@ -1,0 +1,62 @@
+"""What is wrong with a filled-in form (a pydantic model), in one line for people."""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from abm.errors import UserError, nearest
+
+__all__ = ["explain"]
+
+
+def explain[E: UserError](
+    form: type[BaseModel], error: ValidationError, place: str, mistake: type[E], *, join: str = ": "
+) -> E:
+    """The first mistake in a form as a user's error: the key, what is wrong with it, what is allowed there.
+
+    Parameters
+    ----------
+    place
+        What was filled in, as errors name it: a file, or the key below which the form lies.
+    mistake
+        The kind of error that is made (not raised).
+    join
+        What stands between the place and the key.
+    """
+    found = error.errors()
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # it may be the missing one
+    loc = [str(part) for part in first["loc"]]
+    where = join.join([place, ".".join(loc)]) if loc else place
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        return mistake(where, f"unknown key '{loc[-1]}'", nearest(loc[-1], _fields_at(form, first["loc"][:-1])))
+    if kind == "missing":
+        return mistake(where, "missing", "add this key")
+    if kind == "value_error":
+        what, _, remedy = str(first["ctx"]["error"]).partition("; ")
+        return mistake(where, what + _shown(first), remedy or ("change the value" if loc else "mend it"))
+    message = first["msg"]
+    return mistake(where, message[0].lower() + message[1:] + _shown(first), "change the value")
+
+
+def _shown(error: ErrorDetails) -> str:
+    """What was given, where that is a plain value."""
+    given = error.get("input")
+    return f", got {given!r}" if isinstance(given, int | float | str | bool) else ""
+
+
+def _fields_at(form: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys allowed at a place in the nested models."""
+    current: Any = form
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part)
+        if field is None:
+            return []
+        inner = [a for a in get_args(field.annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
+        current = inner[0] if inner else field.annotation
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return []
+    return [f.alias or n for n, f in current.model_fields.items()]
