@@ -86,6 +86,7 @@ def _check_links(scenario: Scenario) -> None:
     for i, shock in enumerate(scenario.prices.shocks):
         for a in shock.assets:
             _known(f"prices.shocks.{i}.assets", a, assets)
+            _check_seen(f"prices.shocks.{i}.assets", shock.name, a, scenario)
     for i, b in enumerate(scenario.bridges):
         _known(f"bridges.{i}.source", b.source, chains)
         _known(f"bridges.{i}.target", b.target, chains)
@@ -98,6 +99,28 @@ def _check_links(scenario: Scenario) -> None:
             _known(f"oracles.{i}.sources", s, venues)
         for a in o.assets:
             _known(f"oracles.{i}.assets", a, assets)
+
+
+def _check_seen(at: str, shock: str, asset: str, scenario: Scenario) -> None:
+    """A move that a shock names is seen: by a market, and by every protocol that takes the coin as collateral.
+
+    A protocol counts a coin at par where its oracle has no price of it, which only the settlement asset may be.
+    """
+    trading = {v.name for v in scenario.venues if any(m.asset == asset for m in v.markets)}
+    if not trading:
+        raise ValueError(
+            f"{at}: shock '{shock}' moves {asset}, which no venue trades, so that nothing would feel it; "
+            f"add a market of {asset} to a venue"
+        )
+    oracles = {o.name: o for o in scenario.oracles}
+    for p in scenario.protocols:
+        o = oracles.get(p.oracle)
+        priced = o is not None and (asset in o.assets if o.assets else bool(trading & set(o.sources)))
+        if any(c.asset == asset for c in p.collateral) and not priced:
+            raise ValueError(
+                f"{at}: shock '{shock}' moves {asset}, which '{p.name}' counts at par, as its oracle '{p.oracle}' has no "
+                f"price of it; add {asset} to the oracle's assets, and a venue that trades it to its sources"
+            )
 
 
 def _check_protocol(at: str, p: ProtocolSpec, scenario: Scenario) -> None:

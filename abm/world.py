@@ -278,7 +278,8 @@ def _protocol(world: World, spec: ProtocolSpec, finality: dict[str, float], firs
     marks = build_marks(world.scenario, spec, books)
     marks.compute()
     _check_collateral(world, spec)
-    spot = [world.spots.get(c.asset, [-1])[0] for c in spec.collateral]
+    # the settlement asset settles debts as it is, and is never sold
+    spot = [-1 if c.asset == spec.settlement else world.spots[c.asset][0] for c in spec.collateral]
     return Protocol(
         spec, tape=world.tape, treasury=world.treasury, engine=Weighted(), marks=marks,
         feed=world.feeds[spec.oracle], books=[books.find(spec.venue, f"{m.asset}-PERP") for m in spec.markets],

@@ -73,7 +73,7 @@ class Arbitrageur(Resident):
     def _legs(self) -> list[Leg]:
         """Its legs, in order of book, without means yet."""
         names = self.world.books.names
-        known = [b.asset for b in names]
+        known = [b.asset for b in names if b.asset != self.world.settlement]  # a coin is not bought with itself
         for asset in self.params.assets:
             if asset not in known:
                 raise ScenarioError(
@@ -84,6 +84,7 @@ class Arbitrageur(Resident):
         legs: list[Leg] = []
         for i, at in enumerate(names):
             ties = f"{at.venue}/{at.market}" in wanted if wanted else at.asset in (self.params.assets or known)
+            ties = ties and at.asset in known
             if ties and at.kind != "perp":
                 legs.append(SpotLeg(self.world, i, at.asset, self.world.place(at.venue), self.holder))
             elif ties and i in perps:

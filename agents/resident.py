@@ -180,14 +180,15 @@ class Resident(mesa.Agent):  # type: ignore[misc]
         return protocol.assets.index(asset)
 
     def spot_book(self, venue: str, asset: str) -> int:
-        """The spot book of a coin on a venue.
+        """The spot book of a coin on a venue, other than the coin that all are paid in.
 
         Raises
         ------
         ScenarioError
             There is no such venue, or it does not trade the coin.
         """
-        books = {f"{b.venue} {b.asset}": i for i, b in enumerate(self.world.books.names) if b.kind != "perp"}
+        named = enumerate(self.world.books.names)
+        books = {f"{b.venue} {b.asset}": i for i, b in named if b.kind != "perp" and b.asset != self.world.settlement}
         found = books.get(f"{venue} {asset}")
         if found is None:
             raise ScenarioError(
