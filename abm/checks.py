@@ -5,6 +5,7 @@ Each check raises ValueError with "key: what is wrong; what to do".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -46,16 +47,22 @@ def _names(pieces: Iterable[Any]) -> set[str]:
 
 
 def _check_clock(scenario: Scenario) -> None:
-    ticks = scenario.clock.start / scenario.clock.price_interval
+    clock = scenario.clock
+    if clock.price_interval > clock.duration:
+        raise ValueError(f"clock.price_interval: {clock.price_interval} s is longer than the run; shorten it")
+    ticks = clock.start / clock.price_interval
     if abs(ticks - round(ticks)) > 1e-9:
-        raise ValueError(f"clock.start: {scenario.clock.start} is not a multiple of the price interval; choose one")
+        raise ValueError(f"clock.start: {clock.start} is not a multiple of the price interval; choose one")
 
 
 def _check_unique(scenario: Scenario) -> None:
     """Names are unique within a kind, and an exchange has no chain's name: its engine is a chain of its own name."""
-    for kind in ("assets", "chains", "bridges", "venues", "oracles", "protocols", "agents"):
-        names = [piece.name for piece in getattr(scenario, kind)]
-        twice = {n for n in names if names.count(n) > 1}
+    kinds = ("assets", "chains", "bridges", "venues", "oracles", "protocols")
+    named = {kind: [piece.name for piece in getattr(scenario, kind)] for kind in kinds}
+    named["prices.shocks"] = [shock.name for shock in scenario.prices.shocks]
+    named["agents"] = [name for agent in scenario.agents for name in agent.names]
+    for kind, names in named.items():
+        twice = {name for name, times in Counter(names).items() if times > 1}
         if twice:
             raise ValueError(f"{kind}: the name '{min(twice)}' is used twice; give each its own")
     engines = {v.name for v in scenario.venues if not v.chain}
@@ -132,7 +139,11 @@ def _check_protocol(at: str, p: ProtocolSpec, scenario: Scenario) -> None:
     perps = {m.asset for m in venues[p.venue].markets if m.kind == "perp"}
     for j, market in enumerate(p.markets):
         _known(f"{at}.markets.{j}.asset", market.asset, perps)
+        if market.asset in {m.asset for m in p.markets[:j]}:
+            raise ValueError(f"{at}.markets.{j}: {market.asset} is there twice; remove one")
     for j, c in enumerate(p.collateral):
+        if (c.asset, c.chain or p.chain) in {(b.asset, b.chain or p.chain) for b in p.collateral[:j]}:
+            raise ValueError(f"{at}.collateral.{j}: {c.asset} on {c.chain or p.chain} is there twice; remove one")
         _check_collateral(f"{at}.collateral.{j}", c, p, scenario)
     if oracles[p.oracle].chain != p.chain:
         raise ValueError(

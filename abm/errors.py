@@ -64,7 +64,7 @@ class AuditError(RuntimeError):
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """Advice on a misspelt word: the near one, or the list of what is allowed."""
-    allowed = sorted(words)
+    allowed = sorted(set(words))
     close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"

@@ -33,6 +33,8 @@ def explain[E: UserError](
         return mistake(where, f"unknown key '{loc[-1]}'", nearest(loc[-1], _fields_at(form, first["loc"][:-1])))
     if kind == "missing":
         return mistake(where, "missing", "add this key")
+    if kind == "too_short":
+        return mistake(where, "is empty", "give at least one")
     if kind == "value_error":
         what, _, remedy = str(first["ctx"]["error"]).partition("; ")
         return mistake(where, what + _shown(first), remedy or ("change the value" if loc else "mend it"))

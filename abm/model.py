@@ -37,8 +37,6 @@ class Turn(IntEnum):
 
 
 MINUTE = 60.0
-VAULT_UNWIND = 0.02
-"""Part of its positions that a backstop vault trades away a minute: half within about 35 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +236,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         """Once a minute: the street meets its margin, the vault trades down, or is rescued."""
         self.world.tape.enter(protocol.chain, self.world.chains[protocol.chain].height, float(self.time))
         protocol.counterparty.street_call()
-        unwind_vault(protocol, VAULT_UNWIND)
+        unwind_vault(protocol)
         rescue_vault(protocol)
 
     # looking

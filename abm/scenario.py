@@ -88,7 +88,7 @@ class Scenario(Spec):
     bridges: tuple[BridgeSpec, ...] = ()
     venues: tuple[VenueSpec, ...]
     oracles: tuple[OracleSpec, ...]
-    protocols: tuple[ProtocolSpec, ...]
+    protocols: tuple[ProtocolSpec, ...] = Field(min_length=1)
     agents: tuple[AgentSpec, ...] = ()
 
     model_config = Spec.model_config | {"populate_by_name": True, "serialize_by_alias": True}

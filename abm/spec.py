@@ -38,6 +38,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=40)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _ordered(span: tuple[float, float]) -> tuple[float, float]:
@@ -46,6 +47,14 @@ def _ordered(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
+def _unique(items: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((item for i, item in enumerate(items) if item in items[:i]), None)
+    if twice is not None:
+        raise ValueError(f"'{twice}' is there twice; remove one")
+    return items
+
+
+Names = Annotated[tuple[Name, ...], AfterValidator(_unique)]
 Span = Annotated[tuple[NonNegative, NonNegative], AfterValidator(_ordered)]
 Spans = tuple[Span, ...]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -103,7 +112,7 @@ class ShockSpec(Spec):
     move: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = Field(
         description="relative move at its end, -0.2 is a fall of 20 per cent; scaled by each asset's beta"
     )
-    assets: tuple[Name, ...] = Field((), description="the assets it hits; empty: all that are not stable")
+    assets: Names = Field((), description="the assets it hits; empty: all that are not stable")
     reverts: Fraction = Field(0.0, description="part of the log move that comes back")
     revert_over: NonNegative = Field(1800.0, description="seconds over which that part comes back, evenly")
 
@@ -206,7 +215,7 @@ class MarketSpec(Spec):
     asset: Name
     kind: Literal["spot", "perp"] = "spot"
     depth: Positive = Field(description="USD within one per cent on one side, without the makers among the agents")
-    spread: NonNegative = Field(0.0002, description="relative width between bid and ask")
+    spread: BelowOne = Field(0.0002, description="relative width between bid and ask")
 
 
 class FundingSpec(Spec):
@@ -222,7 +231,7 @@ class FundingSpec(Spec):
 class AmmSpec(Spec):
     """A constant-product pool."""
 
-    fee: Fraction = 0.003
+    fee: BelowOne = Field(0.003, description="fraction of what is paid in that stays in the pool")
 
 
 class VenueSpec(Spec):
@@ -232,11 +241,11 @@ class VenueSpec(Spec):
     kind: Literal["book", "amm"] = "book"
     chain: str = Field("", description="the chain it lives on; empty: an exchange with its own matching engine")
     interval: Positive = Field(1.0, description="seconds between matchings of an exchange of its own")
-    fee: NonNegative = Field(0.0, description="taker fee, fraction of notional")
+    fee: BelowOne = Field(0.0, description="taker fee, fraction of notional")
     series: str = Field("", description="venue name in a price file, if it differs from `name`")
     transfer_delay: NonNegative = Field(120.0, description="seconds that coins take to or from an exchange of its own")
     suspended: Spans = Field((), description="[from, to]: the exchange takes and gives no coins")
-    markets: tuple[MarketSpec, ...]
+    markets: tuple[MarketSpec, ...] = Field(min_length=1)
     impact: ImpactSpec = ImpactSpec()
     depth: DepthSpec = DepthSpec()
     funding: FundingSpec = FundingSpec()
@@ -248,9 +257,9 @@ class OracleSpec(Spec):
 
     name: Name
     chain: Name
-    assets: tuple[Name, ...] = Field((), description="empty: every asset that its sources trade")
-    sources: tuple[Name, ...] = Field(
-        description="venues whose last spot price it reads (or perp where it has no spot)"
+    assets: Names = Field((), description="empty: every asset that its sources trade")
+    sources: Names = Field(
+        min_length=1, description="venues whose last spot price it reads (or perp where it has no spot)"
     )
     aggregation: Literal["median", "mean"] = "median"
     sampling: Positive = Field(1.0, description="seconds between readings of the sources")
@@ -266,12 +275,10 @@ class MarkSpec(Spec):
     """Mark = median(index + EMA(last - index), last, other venues' perpetuals)."""
 
     ema: Positive = Field(150.0, description="seconds of the exponential mean of the basis")
-    index: tuple[Name, ...] = Field(
+    index: Names = Field(
         (), description="venues whose spot prices make the index, equal weights; empty: all books with a spot market"
     )
-    peers: tuple[Name, ...] = Field(
-        (), description="other venues' perpetuals; empty: all others that trade it, else the index"
-    )
+    peers: Names = Field((), description="other venues' perpetuals; empty: all others that trade it, else the index")
 
 
 class PerpSpec(Spec):
@@ -287,6 +294,10 @@ class PerpSpec(Spec):
     def _ordered(self) -> "PerpSpec":
         if self.mmf > self.imf:
             raise ValueError(f"mmf {self.mmf} exceeds imf {self.imf}")
+        if (self.oi_lower > 0.0 or self.oi_upper > 0.0) and self.oi_lower >= self.oi_upper:
+            raise ValueError(
+                f"oi_lower {self.oi_lower} is not below oi_upper {self.oi_upper}; order them, or set both to 0 (off)"
+            )
         return self
 
 
@@ -309,6 +320,9 @@ class AdlSpec(Spec):
     price: Literal["previous_mark", "bankruptcy"] = "bankruptcy"
 
 
+Layer = Literal["fund", "vault", "adl", "socialise"]
+
+
 class LiquidationSpec(Spec):
     """How a breach is served, and who pays what is missing."""
 
@@ -319,7 +333,10 @@ class LiquidationSpec(Spec):
     target: NonNegative = Field(0.2, description="partial: free margin to restore, as a fraction of maintenance margin")
     least: Fraction = Field(0.2, description="partial: least part of a position that an execution closes")
     dust: NonNegative = Field(500.0, description="partial: positions below this notional are closed whole, USD")
-    penalty: Fraction = Field(0.01, description="fraction of the closed notional that the account pays")
+    least_fill: Fraction = Field(
+        0.1, description="part of an order that the venue's collar must let through, or else it is not sent"
+    )
+    penalty: BelowOne = Field(0.01, description="fraction of the closed notional that the account pays")
     keeper_share: Fraction = Field(0.5, description="part of the penalty that goes to the keeper, the rest to the fund")
     rounds: Annotated[int, Field(ge=1, le=50)] = Field(
         8, description="most rounds a block in which liquidations move prices"
@@ -332,10 +349,19 @@ class LiquidationSpec(Spec):
     backstop_below: Annotated[float, Field(le=1)] = Field(
         0.0, description="margin equity over maintenance below which the backstop takes it at once"
     )
-    waterfall: tuple[Literal["fund", "vault", "adl", "socialise"], ...] = ("fund", "vault", "adl", "socialise")
+    waterfall: Annotated[tuple[Layer, ...], AfterValidator(_unique)] = Field(
+        ("fund", "vault", "adl", "socialise"), description="who pays what is missing, in this order"
+    )
     fund: NonNegative = Field(0.0, description="insurance fund at the start, USD")
     vault: NonNegative = Field(0.0, description="backstop vault's capital at the start, USD")
     vault_leverage: Positive = Field(3.0, description="most notional over equity that the vault carries")
+    vault_pace: Fraction = Field(
+        0.02,
+        description="part of each of its positions that the vault trades away a minute; 0.02 is half in 35 minutes",
+    )
+    vault_dust: NonNegative = Field(
+        1000.0, description="the vault's positions below this notional are closed whole, USD"
+    )
     adl: AdlSpec = AdlSpec()
 
 
@@ -350,7 +376,7 @@ class ProtocolSpec(Spec):
     mode: Literal["cross", "isolated"] = Field("cross", description="how its ordinary accounts hold their positions")
     breach_price: Literal["mark", "oracle", "index", "last"] = "mark"
     settlement: Name = "USDC"
-    markets: tuple[PerpSpec, ...]
+    markets: tuple[PerpSpec, ...] = Field(min_length=1)
     collateral: tuple[CollateralSpec, ...] = ()
     staleness: Literal["full", "aged", "none"] = Field(
         "aged",
@@ -378,4 +404,12 @@ class AgentSpec(Spec):
         1, description="strategic agents: how many; named name-1, name-2, ..."
     )
     cadence: Positive = Field(60.0, description="seconds between decisions")
+    jitter: NonNegative = Field(
+        0.2, description="seconds; mean of an exponential addition to the latency of its transactions"
+    )
     params: dict[str, Any] = Field(default_factory=dict, description="the kind's own keys, checked by the kind")
+
+    @property
+    def names(self) -> list[str]:
+        """Its own name, or name-1, name-2, ... where there are several."""
+        return [self.name] if self.count == 1 else [f"{self.name}-{i + 1}" for i in range(self.count)]

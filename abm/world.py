@@ -37,9 +37,6 @@ __all__ = ["World", "build_world"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LATENCY = 0.2
-"""Mean seconds of the jitter that is added to a transaction's own latency."""
-
 
 @dataclass
 class World:
@@ -118,17 +115,18 @@ class World:
 
     def submit(
         self, sender: str, chain: str, kind: str, run: Callable[[Inclusion], None], *, gas: float = 150_000.0,
-        tip: float = 1e-9, units: int = 1, latency: float = 0.5,
+        tip: float = 1e-9, units: int = 1, latency: float = 0.5, jitter: float = 0.0,
     ) -> None:  # fmt: skip
         """Send a transaction (or a bundle of `units`) to a chain or an exchange's engine.
 
-        It arrives after the latency and a keyed jitter; it runs when a block includes it.
+        It arrives after the latency and a keyed exponential addition with the mean `jitter`, in seconds; it runs when
+        a block includes it.
         """
         sequence = self.sequences.get(sender, 0)
         self.sequences[sender] = sequence + 1
-        jitter = LATENCY * float(self.draws.exponential("latency", sender, sequence))
+        late = jitter * float(self.draws.exponential("latency", sender, sequence))
         self.chains[chain].submit(
-            Transaction(sender, sequence, kind, self.now + latency + jitter, tip, gas, run, units, None)
+            Transaction(sender, sequence, kind, self.now + latency + late, tip, gas, run, units, None)
         )
 
     def spot_trade(self, holder: int, book: int, volume: float, cause: Cause) -> Fill:

@@ -16,22 +16,19 @@ from pydantic import Field
 
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError, nearest
+from abm.spec import Fraction, Names, NonNegative, Positive
 from agents.legs import Leg, PerpLeg, SpotLeg, closing_size, size_within
 from agents.resident import Params, Resident
 from agents.stores import Stores
 
 __all__ = ["Arbitrageur", "ArbitrageurParams"]
 
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
 
 class ArbitrageurParams(Params):
     """Keys of an arbitrageur."""
 
     capital: Positive = Field(description="USD in all, the same for each spot market and each protocol")
-    assets: tuple[str, ...] = Field((), description="coins whose books it ties; empty: all")
+    assets: Names = Field((), description="coins whose books it ties; empty: all")
     pairs: tuple[tuple[str, str], ...] = Field(
         (), description="pairs of books as venue/market (spot1/BTC, harbor-book/BTC-PERP); empty: all of each coin"
     )

@@ -5,30 +5,26 @@ Schmeling, Schrimpf and Todorov, Crypto carry, BIS working paper 1087, 2023).  I
 what it got, so that the two legs are one order apart.
 """
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, model_validator
 
 from abm.chains.chain import Inclusion
+from abm.spec import Finite, Positive
+from agents.orders import OrderParams
 from agents.resident import Params, Resident
 
 __all__ = ["YEAR", "CarryParams", "CarryTrader"]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
 YEAR = 365.0 * 86400.0
 
 
-class CarryParams(Params):
+class CarryParams(OrderParams):
     """Keys of a carry trader."""
 
-    protocol: str = Field(description="where its short is")
     market: str = Field(description="the coin")
     venue: str = Field(description="the spot venue where it buys")
     capital: Positive = Field(description="USD, split so that the short has its leverage when all is spent")
-    wallet: NonNegative = Field(100.0, description="USD kept on the protocol's chain for fees")
     leverage: Positive = Field(2.0, description="notional of the short over its margin when all is spent")
     shed: Positive = Field(6.0, description="notional of the short over its margin above which it sheds both legs")
     close: Finite = Field(0.0, description="annual funding at or below which it closes")
@@ -38,16 +34,13 @@ class CarryParams(Params):
     slippage: Positive = Field(
         0.02, description="largest move of the price, as a fraction, at which its short is filled"
     )
-    latency: NonNegative = Field(0.5, description="seconds until an order reaches venue or chain")
-    tip: NonNegative = Field(1e-9, description="USD per gas over the base fee")
 
-    @field_validator("threshold", "full")
-    @classmethod
-    def _in_order(cls, value: float, info: ValidationInfo) -> float:
-        lower = "close" if info.field_name == "threshold" else "threshold"
-        if value <= info.data.get(lower, value - 1.0):
-            raise ValueError(f"must be above '{lower}'")
-        return value
+    @model_validator(mode="after")
+    def _in_order(self) -> "CarryParams":
+        for low, high in (("close", "threshold"), ("threshold", "full"), ("leverage", "shed")):
+            if getattr(self, high) <= getattr(self, low):
+                raise ValueError(f"{high} {getattr(self, high)} is not above {low} {getattr(self, low)}")
+        return self
 
 
 class CarryTrader(Resident):

@@ -6,7 +6,7 @@ of its own will the more the deeper its drawdown, stops out a losing position, o
 Draws are made only for those whose candidate is due.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import mesa
 import numpy as np
@@ -18,7 +18,7 @@ from abm.errors import ScenarioError, nearest
 from abm.identity import owner_ids
 from abm.model import CrossMarginModel, Turn
 from abm.protocol.protocol import Protocol
-from abm.spec import AgentSpec
+from abm.spec import AgentSpec, Fraction, NonNegative, Positive
 from abm.timetable import on_grid
 from agents.portfolios import PortfolioParams, draw_portfolios, open_portfolios
 from agents.resident import Params, read_params
@@ -27,8 +27,6 @@ __all__ = ["Cohort", "CohortParams", "Crowd"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Rate = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 DAY = 86400.0
 
@@ -37,18 +35,20 @@ class CrowdParams(Params):
     """How ordinary accounts behave; rates are a day."""
 
     protocol: str
-    trades: Rate = Field(2.0, description="changes of a position a day")
-    deleverage: Rate = Field(6.0, description="voluntary reductions a day at a drawdown of one (rate grows with it)")
+    trades: NonNegative = Field(2.0, description="changes of a position a day")
+    deleverage: NonNegative = Field(
+        6.0, description="voluntary reductions a day at a drawdown of one (rate grows with it)"
+    )
     reduce: Fraction = Field(0.5, description="part of a position that a voluntary reduction closes")
-    stop: Annotated[float, Field(gt=0)] = Field(0.3, description="loss over deposits at which stops trigger")
+    stop: Positive = Field(0.3, description="loss over deposits at which stops trigger")
     stop_share: Fraction = Field(0.2, description="share of accounts that keep stops")
-    stop_rate: Rate = Field(200.0, description="executions of a triggered stop a day")
-    top_ups: Rate = Field(50.0, description="top-ups a day of an account whose health is below the level")
-    top_up_below: Annotated[float, Field(gt=0)] = Field(1.6, description="margin equity over maintenance that worries")
+    stop_rate: NonNegative = Field(200.0, description="executions of a triggered stop a day")
+    top_ups: NonNegative = Field(50.0, description="top-ups a day of an account whose health is below the level")
+    top_up_below: Positive = Field(1.6, description="margin equity over maintenance that worries")
     top_up_part: Fraction = Field(0.5, description="part of the idle wallet that a top-up uses")
-    tip: Annotated[float, Field(ge=0)] = Field(0.5e-9, description="USD per gas over the base fee")
-    gas: Annotated[float, Field(gt=0)] = Field(2000.0, description="gas of one action (app-chain orders are cheap)")
-    latency: Annotated[float, Field(ge=0)] = 1.0
+    tip: NonNegative = Field(0.5e-9, description="USD per gas over the base fee")
+    gas: Positive = Field(2000.0, description="gas of one action (app-chain orders are cheap)")
+    latency: NonNegative = 1.0
     wallet_chain: str = Field("", description="where the idle wallet lies; empty: the protocol's own chain")
 
 
@@ -64,7 +64,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
 
     def __init__(self, model: CrossMarginModel, spec: AgentSpec, name: str) -> None:
         super().__init__(model)
-        self.name, self.world = name, model.world
+        self.name, self.world, self.jitter = name, model.world, spec.jitter
         self.params: Any = read_params(self.Params, spec)
         self.owner = int(owner_ids(name)[0])
         self.actions = 0
@@ -75,6 +75,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
                 nearest(self.params.protocol, self.world.protocols),
             )
         self.target: Protocol = self.world.protocols[self.params.protocol]
+        self._check_wallet()
         self.ids: Ints = self.open_accounts(model)
         self._holders = np.unique(self.target.ledger.holder[self.target.ledger.rows(self.ids)])
         model.inhabitants.append(self)
@@ -86,6 +87,23 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
             self._due = model.start + self._wait(np.arange(len(self.ids)))
             self._turns = model.schedule_recurring(
                 self.act, on_grid(model.start + spec.cadence, spec.cadence), priority=Turn.AGENT
+            )
+
+    def _check_wallet(self) -> None:
+        """The idle wallet lies where the protocol takes deposits out of it.
+
+        Raises
+        ------
+        ScenarioError
+            It does not.
+        """
+        p, here = self.target, self.params.wallet_chain or self.target.chain
+        places = [p.chain, *(chain for asset, chain in p.collaterals if asset == p.spec.settlement)]
+        if here not in places:
+            raise ScenarioError(
+                f"agents.{self.name}.params.wallet_chain",
+                f"{p.name} takes no {p.spec.settlement} on '{here}'",
+                nearest(here, places),
             )
 
     def open_accounts(self, model: CrossMarginModel) -> Ints:
@@ -207,7 +225,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
     def _send(self, chain: str, kind: str, run: Any, units: int) -> None:
         p = self.params
         self.world.submit(
-            self.name, chain, kind, run, units=units, tip=p.tip, gas=p.gas, latency=p.latency
+            self.name, chain, kind, run, units=units, tip=p.tip, gas=p.gas, latency=p.latency, jitter=self.jitter
         )  # fmt: skip
 
     # what is looked at
@@ -231,8 +249,22 @@ class Cohort(Crowd):
     Params: ClassVar[type[CrowdParams]] = CohortParams
 
     def open_accounts(self, model: CrossMarginModel) -> Ints:
-        """Draw the portfolios and open them at the opening's prices."""
+        """Draw the portfolios and open them at the opening's prices.
+
+        Raises
+        ------
+        ScenarioError
+            Its keys name a coin, a market or a cohort that is not there.
+        """
+        self._check_names()
         p, world = self.target, self.world
+        owners = owner_ids(self.params.twin or self.name, self.params.accounts)
+        volatility = world.books.usual[p.books]
+        portfolio = draw_portfolios(self.params, p, owners, world.draws, volatility)
+        return open_portfolios(p, portfolio, self.params, owners, world.cohort(self.name))
+
+    def _check_names(self) -> None:
+        p = self.target
         for share in self.params.coins:
             coin = (share.asset, share.chain or p.chain)
             if coin not in p.collaterals:
@@ -242,7 +274,9 @@ class Cohort(Crowd):
                     f"{p.name} takes no {'@'.join(coin)}",
                     f"allowed: {names}" if names else "remove it",
                 )
-        owners = owner_ids(self.params.twin or self.name, self.params.accounts)
-        volatility = world.books.usual[p.books]
-        portfolio = draw_portfolios(self.params, p, owners, world.draws, volatility)
-        return open_portfolios(p, portfolio, self.params, owners, world.cohort(self.name))
+        cohorts = [a.name for a in self.world.scenario.agents if a.kind == self.kind and a.name != self.name]
+        wanted = [("markets", market, p.assets) for market in self.params.markets]
+        wanted += [("twin", self.params.twin, tuple(cohorts))] if self.params.twin else []
+        for key, word, words in wanted:
+            if word not in words:
+                raise ScenarioError(f"agents.{self.name}.params.{key}", f"unknown name '{word}'", nearest(word, words))

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from abm.chains.chain import Inclusion
+from abm.spec import NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["Governor", "GovernorParams"]
 
 Floats = NDArray[np.float64]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
 
 GRACE = 30.0
 """Seconds after a decision's last chance of inclusion at which it counts as failed."""

@@ -8,20 +8,18 @@ be: on its next turn it sees that and sells the perpetual again, at the price of
 from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from abm.spec import NonNegative, Positive
+from agents.orders import OrderParams
 from agents.resident import Params, Resident
 
 __all__ = ["Hedger", "HedgerParams"]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-
-class HedgerParams(Params):
+class HedgerParams(OrderParams):
     """Keys of a hedger."""
 
-    protocol: str = Field(description="where its short is")
     market: str = Field(description="the coin that it owns and hedges")
     venue: str = Field(description="the spot venue where the coins lie")
     coins: Positive = Field(description="coins owned")
@@ -31,11 +29,12 @@ class HedgerParams(Params):
     wallet: NonNegative = Field(10000.0, description="USD on the protocol's chain for margin calls and fees")
     call: Positive = Field(2.0, description="margin equity over maintenance below which it tops up")
     restore: Positive = Field(3.0, description="margin equity over maintenance that a top-up restores")
-    slippage: Positive = Field(
-        0.05, description="largest move of the price, as a fraction, at which a rehedge is filled"
-    )
-    latency: NonNegative = Field(0.5, description="seconds until a transaction reaches the chain")
-    tip: NonNegative = Field(1e-9, description="USD per gas over the base fee")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "HedgerParams":
+        if self.restore < self.call:
+            raise ValueError(f"restore {self.restore} lies under call {self.call}")
+        return self
 
 
 class Hedger(Resident):

@@ -14,13 +14,13 @@ from pydantic import Field
 from abm.chains.chain import Inclusion
 from abm.protocol.block import close_for_keeper, in_breach
 from abm.protocol.liquidation import stakes
+from abm.spec import NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["Keeper", "KeeperParams"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Positive = Annotated[float, Field(gt=0)]
 
 
 class KeeperParams(Params):
@@ -38,7 +38,7 @@ class KeeperParams(Params):
     )
     bundle: Annotated[int, Field(ge=1)] = Field(20, description="liquidations in one transaction")
     patience: Positive = Field(12.0, description="seconds before it bids again for an account that is still in breach")
-    minimum: Annotated[float, Field(ge=0)] = Field(1.0, description="least reward over gas that it works for, USD")
+    minimum: NonNegative = Field(1.0, description="least reward over gas that it works for, USD")
 
 
 class Keeper(Resident):

@@ -7,21 +7,18 @@ little is left of what was put in it gives up.
 """
 
 import math
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from abm.chains.bridge import Bridge
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError, nearest
+from abm.spec import Fraction, NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["LateTopper", "LateTopperParams"]
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class LateTopperParams(Params):
@@ -42,6 +39,12 @@ class LateTopperParams(Params):
     give_up: Fraction = Field(0.1, description="equity over net deposits below which it writes the position off")
     latency: NonNegative = Field(0.5, description="seconds until a transaction reaches its chain")
     tip: NonNegative = Field(1e-9, description="USD per gas over the base fee")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "LateTopperParams":
+        if self.restore < self.worry:
+            raise ValueError(f"restore {self.restore} lies under worry {self.worry}")
+        return self
 
 
 class LateTopper(Resident):

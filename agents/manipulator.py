@@ -6,19 +6,16 @@ answer: it pays its own impact, and there is no price that it moves but by tradi
 """
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from abm.chains.chain import Inclusion
+from abm.spec import Fraction, Names, NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["Manipulator", "ManipulatorParams"]
-
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class ManipulatorParams(Params):
@@ -27,7 +24,7 @@ class ManipulatorParams(Params):
     protocol: str = Field(description="the victim: where its position is")
     asset: str = Field(description="the coin of the position, whose spot price it pushes")
     side: Literal[-1, 1] = Field(1, description="1: long and pump, -1: short and dump")
-    venues: tuple[str, ...] = Field(min_length=1, description="venues whose spot price it pushes")
+    venues: Names = Field(min_length=1, description="venues whose spot price it pushes")
     margin: Positive = Field(description="USD deposited at the protocol")
     spot: Positive = Field(description="USD for the push (a dumper has coins worth that), split by the venues' depth")
     leverage: Positive = Field(5.0, description="notional of the position over the margin")

@@ -1,25 +1,23 @@
 """A market maker on a protocol's perpetuals, with an account there that is margined like anybody's.
 
 It quotes depth = base * exp(-a * max(realised/usual volatility - 1, 0) - b * loss/capital) within one per cent on
-each side (design of depth: docs/venues.md).  What it is filled with lies on its account: losses, and an
+each side (depth: abm/venues/depth.py).  What it is filled with lies on its account: losses, and an
 auto-deleveraging that closes its hedge, take its capital and so its depth.
 """
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from abm.chains.chain import Inclusion
+from abm.spec import Fraction, NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["MarketMaker", "MarketMakerParams"]
 
 Floats = NDArray[np.float64]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class MarketMakerParams(Params):

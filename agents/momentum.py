@@ -7,25 +7,22 @@ volatility v per square root of a second that is v (s - f) / sqrt(2 (s + f)).
 """
 
 import math
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, model_validator
 
+from abm.spec import Positive
+from agents.orders import OrderParams
 from agents.resident import Params, Resident
 
 __all__ = ["MomentumParams", "MomentumTrader", "spread_of_means"]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-
-class MomentumParams(Params):
+class MomentumParams(OrderParams):
     """Keys of a momentum trader."""
 
-    protocol: str = Field(description="where it trades")
     market: str = Field(description="the coin that it follows")
     capital: Positive = Field(description="deposit at the opening, USD")
-    wallet: NonNegative = Field(100.0, description="USD kept on the protocol's chain for fees")
     fast: Positive = Field(300.0, description="seconds of the fast mean")
     slow: Positive = Field(1800.0, description="seconds of the slow mean")
     memory: Positive = Field(3600.0, description="seconds of the mean of squared returns that gives volatility")
@@ -35,15 +32,12 @@ class MomentumParams(Params):
     slippage: Positive = Field(
         0.02, description="largest move of the price, as a fraction, at which an order is filled"
     )
-    latency: NonNegative = Field(0.5, description="seconds until an order reaches the chain")
-    tip: NonNegative = Field(1e-9, description="USD per gas over the base fee")
 
-    @field_validator("slow")
-    @classmethod
-    def _slower(cls, slow: float, info: ValidationInfo) -> float:
-        if slow <= info.data.get("fast", 0.0):
-            raise ValueError("must be more seconds than 'fast'")
-        return slow
+    @model_validator(mode="after")
+    def _slower(self) -> "MomentumParams":
+        if self.slow <= self.fast:
+            raise ValueError(f"slow {self.slow} s is not longer than fast {self.fast} s")
+        return self
 
 
 def spread_of_means(volatility: float, fast: float, slow: float) -> float:

@@ -7,7 +7,6 @@ import mesa
 
 from abm.errors import ScenarioError, nearest
 from abm.model import CrossMarginModel
-from abm.spec import AgentSpec
 
 __all__ = ["KINDS", "agent_class", "populate"]
 
@@ -66,11 +65,6 @@ def populate(model: CrossMarginModel) -> CrossMarginModel:
     """
     for spec in sorted(model.description.agents, key=lambda spec: spec.name):
         kind = agent_class(spec.kind, f"agents.{spec.name}")
-        for name in _names(spec):
+        for name in spec.names:
             kind(model, spec, name)
     return model
-
-
-def _names(spec: AgentSpec) -> list[str]:
-    """An agent's own name, or name-1, name-2, ... where there are several."""
-    return [spec.name] if spec.count == 1 else [f"{spec.name}-{i + 1}" for i in range(spec.count)]

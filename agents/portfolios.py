@@ -15,15 +15,13 @@ from abm.draws import Draws
 from abm.identity import OWNER_STRIDE
 from abm.ledger import CROSS, ISOLATED
 from abm.protocol.protocol import Protocol
+from abm.spec import Fraction, NonNegative, Positive
 from agents.resident import Params
 
 __all__ = ["CoinShare", "Portfolio", "PortfolioParams", "draw_portfolios", "open_portfolios"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 SLACK = 0.9
 """Opening portfolios use at most this part of what the initial margin allows."""
@@ -56,7 +54,7 @@ class PortfolioParams(Params):
     leverage_sigma: NonNegative = Field(0.7, description="standard deviation of its logarithm")
     leverage_max: Positive = 50.0
     positions: Positive = Field(2.0, description="mean number of positions")
-    markets: dict[str, float] = Field(default_factory=dict, description="weights of assets; empty: equal")
+    markets: dict[str, Positive] = Field(default_factory=dict, description="weights of assets; empty: equal")
     long_share: Fraction = Field(0.6, description="probability that a position is long")
     one_sided: Fraction = Field(0.5, description="probability that an account takes one side in all its positions")
     age: NonNegative = Field(5.0, description="days over which entry prices have drifted")

@@ -55,8 +55,8 @@ class Resident(mesa.Agent):  # type: ignore[misc]
 
     Attributes
     ----------
-    name, kind, params
-        Who it is; what its keys say.
+    name, kind, params, jitter
+        Who it is; what its keys say; mean seconds by which its transactions are late.
     owner, holder
         Its id, and its row in the treasury.
     accounts
@@ -70,7 +70,7 @@ class Resident(mesa.Agent):  # type: ignore[misc]
 
     def __init__(self, model: CrossMarginModel, spec: AgentSpec, name: str) -> None:
         super().__init__(model)
-        self.name = name
+        self.name, self.jitter = name, spec.jitter
         self.world = model.world
         self.params: Any = read_params(self.Params, spec)
         self.owner = int(owner_ids(name)[0])
@@ -224,7 +224,9 @@ class Resident(mesa.Agent):  # type: ignore[misc]
             self.actions += 1
             run(inclusion)
 
-        self.world.submit(self.name, chain, kind, execute, units=units, tip=tip, gas=gas, latency=latency)
+        self.world.submit(
+            self.name, chain, kind, execute, units=units, tip=tip, gas=gas, latency=latency, jitter=self.jitter
+        )
 
     def _pay(self, token: int, chain: str, fee: float) -> bool:
         treasury = self.world.treasury

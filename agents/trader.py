@@ -10,21 +10,18 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from abm.spec import Names, Positive
+from agents.orders import OrderParams
 from agents.resident import Params, Resident
 
 __all__ = ["LeveragedTrader", "TraderParams"]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-
-class TraderParams(Params):
+class TraderParams(OrderParams):
     """Keys of a leveraged trader."""
 
-    protocol: str = Field(description="where it trades")
-    markets: tuple[str, ...] = Field((), description="coins of its book, with equal weights; empty: all markets")
+    markets: Names = Field((), description="coins of its book, with equal weights; empty: all markets")
     capital: Positive = Field(description="deposit at the opening, USD")
-    wallet: NonNegative = Field(100.0, description="USD kept on the protocol's chain for fees")
     leverage: Positive = Field(3.0, description="target of notional over equity")
     band: Positive = Field(0.2, description="relative distance from the target beyond which it trades")
     long_share: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="probability that a view is long")
@@ -33,11 +30,6 @@ class TraderParams(Params):
         0.25, description="fall from the best equity under these views at which it closes"
     )
     take: Positive = Field(0.5, description="gain over the equity at the views' beginning at which it closes")
-    slippage: Positive = Field(
-        0.05, description="largest move of the price, as a fraction, at which an order is filled"
-    )
-    latency: NonNegative = Field(0.5, description="seconds until an order reaches the chain")
-    tip: NonNegative = Field(1e-9, description="USD per gas over the base fee")
 
 
 class LeveragedTrader(Resident):

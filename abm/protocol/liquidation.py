@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Stakes", "close_positions", "sell_collateral", "stakes", "take_home", "wanted", "worst_first"]
 
-LEAST_FILL = 0.1
-"""Part of a liquidation order that the venue's price band must let through for it to be sent."""
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -81,11 +78,12 @@ def close_positions(
     markets = ledger.slot_market[rows, slots].astype(np.int64)
     sizes = -np.sign(ledger.slot_size[rows, slots]) * quantities
     penalties = np.zeros(len(rows))
+    least = protocol.spec.liquidation.least_fill
     for market in sorted(set(markets[sizes != 0.0].tolist())):
         chosen = np.flatnonzero((markets == market) & (sizes != 0.0))
         who = rows[chosen]
         order = float(np.sum(sizes[chosen]))
-        if abs(tape.books.room(int(protocol.books[market]), order, tape.time)) < LEAST_FILL * abs(order):
+        if abs(tape.books.room(int(protocol.books[market]), order, tape.time)) < least * abs(order):
             continue
         got, price, move = protocol.fill(who, market, sizes[chosen], "liquidation")
         penalties[chosen] = _penalties(protocol, who, np.abs(got) * price)
@@ -129,7 +127,7 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
     """
     ledger, tape = protocol.ledger, protocol.tape
     penalties = np.zeros(len(rows))
-    rate = protocol.spec.liquidation.penalty
+    rate, least = protocol.spec.liquidation.penalty, protocol.spec.liquidation.least_fill
     for h, (asset, place) in enumerate(protocol.collaterals):
         book = protocol.spot_books[h]
         if book < 0:
@@ -142,7 +140,7 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
             continue
         who, sold = rows[chosen], amounts[chosen]
         order = -float(np.sum(sold))
-        if abs(tape.books.room(book, order, tape.time)) < LEAST_FILL * abs(order):
+        if abs(tape.books.room(book, order, tape.time)) < least * abs(order):
             continue
         done = tape.execute(book, order, "liquidation")
         sold = sold * (done.fill.volume / order)

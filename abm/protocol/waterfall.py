@@ -148,14 +148,14 @@ def rescue_vault(protocol: Protocol) -> None:
         cover(protocol, row)
 
 
-def unwind_vault(protocol: Protocol, part: float) -> None:
-    """The vault sells part of each of its positions on the book, an ordinary trade of its own."""
-    vault = protocol.vault
+def unwind_vault(protocol: Protocol) -> None:
+    """The vault trades part of each of its positions away on the book (once a minute), an ordinary trade of its own."""
+    vault, rule = protocol.vault, protocol.spec.liquidation
     for slot in _slots(protocol, vault):
         market = int(protocol.ledger.slot_market[vault, slot])
         size = float(protocol.ledger.slot_size[vault, slot])
         notional = abs(size) * float(protocol.terms.price[market])
-        amount = size if notional < 1000.0 else part * size
+        amount = size if notional < rule.vault_dust else rule.vault_pace * size
         protocol.fill(np.array([vault]), market, np.array([-amount]), "trades")
         protocol.tape.round += 1
 

@@ -38,7 +38,7 @@ MISTAKES = [
     # names
     ("assets.+", {"name": "BTC", "price": 1.0}, "scenario: assets: the name 'BTC' is used twice; give each its own"),
     ("chains.+", {"name": "beta"}, "chains: the name 'beta' is used twice; give each its own"),
-    ("oracles.+", {"name": "feed", "chain": "beta", "sources": []}, "oracles: the name 'feed' is used twice"),
+    ("oracles.+", {"name": "feed", "chain": "beta", "sources": ["bourse"]}, "oracles: the name 'feed' is used twice"),
     ("venues.1.name", "beta", "venues: the exchange 'beta' has the name of a chain; give each its own"),
     ("chains", [{"name": f"c{i}"} for i in range(10)], "chains: more than 10 with the exchanges of their own; remove"),
     ("prices.shocks", [{"name": "s", "at": 1, "move": -0.1, "assets": ["BTX"]}],
@@ -68,7 +68,34 @@ MISTAKES = [
     ("protocols.0.collateral.0", {"asset": "ETH", "chain": "beta", "bridge": "span"},
      "protocols.0.collateral.0.bridge: 'span' carries USDC, not ETH; name another"),
     ("oracles.0.chain", "beta", "protocols.0.oracle: 'feed' reports to chain 'beta', not to 'alpha'; name a feed on"),
+    ("prices.shocks", [{"name": "s", "at": 1, "move": -0.1}] * 2, "prices.shocks: the name 's' is used twice; give each"),
+    ("prices.shocks", [{"name": "s", "at": 1, "move": -0.1, "assets": ["BTC", "BTC"]}],
+     "prices.shocks.0.assets: 'BTC' is there twice; remove one"),
+    ("agents", [{"kind": "keeper", "name": "k", "count": 2}, {"kind": "keeper", "name": "k-1"}],
+     "agents: the name 'k-1' is used twice; give each its own"),
+    ("oracles.0.sources", ["bourse", "bourse"], "oracles.0.sources: 'bourse' is there twice; remove one"),
+    ("oracles.0.assets", ["BTC", "ETH", "BTC"], "oracles.0.assets: 'BTC' is there twice; remove one"),
+    ("protocols.0.mark", {"index": ["bourse", "bourse"]}, "protocols.0.mark.index: 'bourse' is there twice; remove one"),
+    ("protocols.0.mark", {"peers": ["bourse", "bourse"]}, "protocols.0.mark.peers: 'bourse' is there twice; remove one"),
+    ("protocols.0.markets.1", {"asset": "BTC"}, "protocols.0.markets.1: BTC is there twice; remove one"),
+    ("protocols.0.collateral.+", {"asset": "ETH", "chain": "alpha"},
+     "protocols.0.collateral.2: ETH on alpha is there twice; remove one"),
+    ("protocols.0.liquidation.waterfall", ["fund", "adl", "fund"], "liquidation.waterfall: 'fund' is there twice; remove"),
+    ("protocols", [], "scenario: protocols: is empty; give at least one"),
+    ("protocols.0.markets", [], "scenario: protocols.0.markets: is empty; give at least one"),
+    ("venues.1.markets", [], "scenario: venues.1.markets: is empty; give at least one"),
+    ("oracles.0.sources", [], "scenario: oracles.0.sources: is empty; give at least one"),
     # values
+    ("clock.price_interval", 500.0, "clock.price_interval: 500.0 s is longer than the run; shorten it"),
+    ("protocols.0.markets.0.oi_lower", 1e6, "markets.0: oi_lower 1000000.0 is not below oi_upper 0.0; order them, or set"),
+    ("protocols.0.markets.0", {"asset": "BTC", "oi_lower": 2e6, "oi_upper": 1e6},
+     "protocols.0.markets.0: oi_lower 2000000.0 is not below oi_upper 1000000.0; order them, or set both to 0"),
+    ("protocols.0.markets.0", {"asset": "BTC", "oi_lower": 1e6, "oi_upper": 1e6}, "is not below oi_upper 1000000.0"),
+    ("protocols.0.liquidation.penalty", 1.0, "liquidation.penalty: input should be less than 1, got 1.0"),
+    ("venues.0.fee", 1.0, "venues.0.fee: input should be less than 1, got 1.0"),
+    ("venues.0.markets.0.spread", 1.0, "venues.0.markets.0.spread: input should be less than 1, got 1.0"),
+    ("venues.+", POOL | {"amm": {"fee": 1.0}}, "venues.2.amm.fee: input should be less than 1, got 1.0"),
+    ("oracles.0.delay", -1.0, "oracles.0.delay: input should be greater than or equal to 0, got -1.0"),
     ("clock.start", 0.5, "clock.start: 0.5 is not a multiple of the price interval; choose one"),
     ("clock.duration", 0.0, r"scenario: clock.duration: input should be greater than 0, got 0.0; change the value"),
     ("seed", -1, "scenario: seed: input should be greater than or equal to 0, got -1"),
@@ -116,6 +143,13 @@ class TestMistakes:
 
     def test_what_is_free_of_mistakes_is_taken(self) -> None:
         assert Scenario.from_dict(description()).name == "small"
+
+    def test_an_initial_fraction_may_rise_from_no_open_notional_on_or_never(self) -> None:
+        for upper in (0.0, 1e6):
+            market = {"asset": "BTC", "oi_lower": 0.0, "oi_upper": upper}
+            assert (
+                Scenario.from_dict(changed("protocols.0.markets.0", market)).protocols[0].markets[0].oi_upper == upper
+            )
 
     @pytest.mark.parametrize(
         ("key", "impact", "depth"),

@@ -7,7 +7,7 @@ import pytest
 
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError
-from abm.world import LATENCY, World
+from abm.world import World
 from tests.agents.worlds import description, small_world
 
 
@@ -117,13 +117,13 @@ class TestSubmit:
             seen.append((inclusion.transaction.sender, inclusion.transaction.sequence, inclusion.transaction.arrival))
 
         for _ in range(2):
-            at.submit("ann", "alpha", "order", run, latency=0.5)
-        at.submit("bob", "alpha", "order", run, latency=0.5)
+            at.submit("ann", "alpha", "order", run, latency=0.5, jitter=0.2)
+        at.submit("bob", "alpha", "order", run, latency=0.5, jitter=0.2)
         for inclusion in at.chains["alpha"].produce(10.0):
             inclusion.transaction.run(inclusion)
         assert {(sender, n) for sender, n, _ in seen} == {("ann", 0), ("ann", 1), ("bob", 0)}
         expected = {
-            (s, n): 0.5 + LATENCY * float(at.draws.exponential("latency", s, n))
+            (s, n): 0.5 + 0.2 * float(at.draws.exponential("latency", s, n))
             for s, n in (("ann", 0), ("ann", 1), ("bob", 0))
         }  # fmt: skip
         assert {(s, n): t for s, n, t in seen} == expected
@@ -134,7 +134,7 @@ class TestSubmit:
         for crowd in ([], ["bob", "cat"]):
             at = world()
             for sender in (*crowd, "ann"):
-                at.submit(sender, "alpha", "order", lambda _: None)
+                at.submit(sender, "alpha", "order", lambda _: None, jitter=0.2)
             included = at.chains["alpha"].produce(10.0)
             arrivals += [i.transaction.arrival for i in included if i.transaction.sender == "ann"]
         assert arrivals[0] == arrivals[1]

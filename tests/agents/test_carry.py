@@ -93,9 +93,18 @@ class TestClosing:
 
 class TestErrors:
     def test_a_full_size_below_the_threshold_is_refused(self) -> None:
-        with pytest.raises(ScenarioError, match=r"agents.cai.params.full: .*must be above 'threshold', got 0.1"):
+        with pytest.raises(ScenarioError, match=r"agents.cai.params: full 0.1 is not above threshold 0.2"):
             small_world([carry(threshold=0.2, full=0.1)])
 
     def test_an_opening_below_the_closing_is_refused(self) -> None:
-        with pytest.raises(ScenarioError, match=r"agents.cai.params.threshold: .*must be above 'close', got -0.1"):
+        with pytest.raises(ScenarioError, match=r"agents.cai.params: threshold -0.1 is not above close 0.0"):
             small_world([carry(threshold=-0.1)])
+
+    def test_a_close_above_the_usual_threshold_is_refused(self) -> None:
+        keys = {"protocol": "harbor", "market": "ETH", "venue": "bourse", "capital": 1e5, "close": 0.2}
+        with pytest.raises(ScenarioError, match=r"threshold 0.05 is not above close 0.2"):
+            small_world([{"kind": "carry", "name": "cai", "params": keys}])
+
+    def test_shedding_at_its_own_leverage_is_refused(self) -> None:
+        with pytest.raises(ScenarioError, match=r"shed 2.0 is not above leverage 2.0"):
+            small_world([carry(leverage=2.0, shed=2.0)])

@@ -92,3 +92,9 @@ class TestErrors:
     def test_a_ratio_above_one_is_refused(self) -> None:
         with pytest.raises(ScenarioError, match=r"agents.hal.params.ratio: .*less than or equal to 1, got 1.2"):
             small_world([hedger(ratio=1.2)])
+
+
+def test_a_top_up_that_would_restore_less_than_it_is_called_at_is_refused() -> None:
+    keys = {"protocol": "harbor", "market": "BTC", "venue": "bourse", "coins": 1.0, "call": 3.0, "restore": 2.0}
+    with pytest.raises(ScenarioError, match=r"agents.hal.params: restore 2.0 lies under call 3.0"):
+        small_world([{"kind": "hedger", "name": "hal", "params": keys}])

@@ -111,3 +111,9 @@ class TestErrors:
     def test_a_part_above_one_is_refused(self) -> None:
         with pytest.raises(ScenarioError, match=r"agents.lee.params.give_up: .*less than or equal to 1, got 2"):
             small_world([topper(give_up=2.0)])
+
+
+def test_a_top_up_that_would_restore_less_than_worries_is_refused() -> None:
+    keys = {"protocol": "harbor", "market": "BTC", "capital": 1e3, "wallet": 1e3, "worry": 3.0, "restore": 2.0}
+    with pytest.raises(ScenarioError, match=r"agents.lou.params: restore 2.0 lies under worry 3.0"):
+        small_world([{"kind": "late_topper", "name": "lou", "params": keys}])

@@ -153,5 +153,5 @@ class TestErrors:
             small_world([manipulator(side=2)])
 
     def test_without_a_venue_there_is_nothing_to_push(self) -> None:
-        with pytest.raises(ScenarioError, match=r"agents.max.params.venues: .*at least 1 item"):
+        with pytest.raises(ScenarioError, match=r"agents.max.params.venues: is empty; give at least one"):
             small_world([manipulator(venues=[])])

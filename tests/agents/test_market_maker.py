@@ -177,7 +177,7 @@ class TestErrors:
             small_world([maker(depth={"BTX": 1e6})])
 
     def test_a_maker_without_a_market_is_refused(self) -> None:
-        with pytest.raises(ScenarioError, match=r"agents.mia.params.depth: .*at least 1 item"):
+        with pytest.raises(ScenarioError, match=r"agents.mia.params.depth: is empty; give at least one"):
             small_world([maker(depth={})])
 
     def test_it_cannot_return_below_where_it_withdraws(self) -> None:

@@ -75,8 +75,11 @@ class TestSignal:
 
 class TestErrors:
     def test_a_slow_mean_that_is_not_slower_is_refused(self) -> None:
-        with pytest.raises(ScenarioError, match=r"agents.mo.params.slow: .*more seconds than 'fast', got 5"):
+        with pytest.raises(ScenarioError, match=r"agents.mo.params: slow 5.0 s is not longer than fast \d+.0 s"):
             small_world([momentum(slow=5.0)])
+        keys = {"protocol": "harbor", "market": "ETH", "capital": 1e5, "fast": 1e4}  # slower than the usual slow one
+        with pytest.raises(ScenarioError, match=r"slow 1800.0 s is not longer than fast 10000.0 s"):
+            small_world([{"kind": "momentum", "name": "mo", "params": keys}])
 
     def test_an_unknown_coin_is_named(self) -> None:
         with pytest.raises(ScenarioError, match="harbor has no market of 'EHT'; did you mean 'ETH'"):

@@ -157,7 +157,7 @@ class TestErrors:
             small_world([relayer(**keys)])
 
     def test_a_window_ends_after_its_beginning(self) -> None:
-        with pytest.raises(ScenarioError, match=r"a window ends at 5.0, not after its beginning 9.0"):
+        with pytest.raises(ScenarioError, match=r"from 9.0 is not before to 5.0"):
             small_world([relayer(stalls=[[9.0, 5.0]])])
 
     def test_a_forgery_has_no_other_keys(self) -> None:

@@ -91,6 +91,19 @@ class TestTurns:
         model.run()
         assert agent.turns == []
 
+    def test_its_jitter_makes_its_transactions_late(self) -> None:
+        arrivals = {}
+        for jitter in (0.0, 0.2, 4.0):
+            world = small_world()
+            agent = Doll(world, spec().model_copy(update={"jitter": jitter}), "dora")
+            agent.endow("USDC", "alpha", 100.0)
+            agent.send("alpha", "order", lambda _: None, latency=1.0)
+            (included,) = include(agent, now=100.0)
+            arrivals[jitter] = included.transaction.arrival
+        draw = float(world.world.draws.exponential("latency", "dora", 0))
+        assert arrivals == {jitter: pytest.approx(1.0 + jitter * draw) for jitter in (0.0, 0.2, 4.0)}
+        assert AgentSpec(kind="doll", name="dora").jitter == 0.2
+
 
 class TestMeans:
     def test_an_account_is_opened_with_capital_of_its_own(self) -> None:

@@ -155,6 +155,18 @@ class TestTogether:
         assert bench.in_breach(ann)
         assert bench.table("liquidations") == []
 
+    @pytest.mark.parametrize(("least", "sent"), [(0.0, True), (0.001, False)])
+    def test_how_much_the_band_must_let_through_is_a_key(self, least: float, sent: bool) -> None:
+        bench = Bench(
+            BOOK | {"policy": "whole", "least_fill": least},
+            {"venues.harbor-book.impact": {"enabled": True, "collar": 0.0001}, "quiet": 1e9}
+            | {"venues.harbor-book.markets.BTC.depth": 1e4},
+        )  # fmt: skip
+        bench.account("ann", 100_000.0, held=[(BTC, 30.0)])
+        bench.block()
+        bench.block(BTC=48_000.0)
+        assert bool(bench.table("liquidations")) is sent
+
 
 class TestCollateral:
     def debtor(self, rule: dict[str, Any], coins: dict[int, float], debt: float) -> tuple[Bench, int]:

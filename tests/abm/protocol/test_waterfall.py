@@ -158,15 +158,21 @@ class TestVault:
         assert "vault" not in bench_route(self.vault(vault=0.0)[0])
 
     def test_it_sells_down_on_the_book_and_the_last_of_it_at_once(self) -> None:
-        bench, _ = self.vault()
+        bench, _ = self.vault(vault_pace=0.5, vault_dust=1000.0)
         vault = bench.protocol.vault_id
-        unwind_vault(bench.protocol, 0.5)
+        unwind_vault(bench.protocol)
         assert bench.size(vault) == pytest.approx(0.15)
         bench.hold(vault, BTC, -0.14)
         bench.hold(vault, ETH, 3.0)
-        unwind_vault(bench.protocol, 0.5)
+        unwind_vault(bench.protocol)
         assert (bench.size(vault), bench.size(vault, ETH)) == (0.0, 1.5)
         bench.audit()
+
+    def test_without_dust_it_never_sells_the_last_of_it(self) -> None:
+        bench, _ = self.vault(vault_pace=0.9, vault_dust=0.0)
+        for _ in range(3):
+            unwind_vault(bench.protocol)
+        assert bench.size(bench.protocol.vault_id) == pytest.approx(0.3e-3)
 
 
 def bench_route(bench: Bench) -> list[str]:

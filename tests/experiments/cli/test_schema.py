@@ -82,3 +82,19 @@ def test_the_page_on_tables_is_what_the_command_prints() -> None:
         assert f"\n## {name}\n" in answer.out
         for column in table.columns:
             assert f"| `{column.name}` | {column.dtype} | {column.unit} | " in answer.out
+
+
+def test_keys_that_were_constants_are_told_with_what_they_mean(validator: Any) -> None:
+    definitions = validator.schema["$defs"]
+    found = {
+        key: definitions[piece]["properties"][key]
+        for piece, keys in {
+            "LiquidationSpec": ("least_fill", "vault_pace", "vault_dust"),
+            "AgentSpec": ("jitter",),
+        }.items()
+        for key in keys
+    }
+    assert {key: told["default"] for key, told in found.items()} == {
+        "least_fill": 0.1, "vault_pace": 0.02, "vault_dust": 1000.0, "jitter": 0.2
+    }  # fmt: skip
+    assert all(told["description"] for told in found.values())
