@@ -153,9 +153,11 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
 
     def _before_end(self, look: Callable[[], None]) -> None:
         if float(self.time) < self.end:
+            self.world.tape.enter("", 0, float(self.time))
             look()
 
     def _close(self) -> None:
+        self.world.tape.enter("", 0, self.end)
         for protocol in self.world.protocols.values():
             protocol.refresh(self.end)
             socialise(protocol)
@@ -182,6 +184,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
     def _read(self, feed: Feed) -> None:
         """An oracle reads its sources and sends what has moved."""
         world, now = self.world, float(self.time)
+        world.books.advance(now)
         for update in feed.sample(now, world.books.last, world.tape.moves):
             self._send_update(feed, update)
 
@@ -209,6 +212,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         if chain.height == height or not (included or here or world.transfers or chain.name in self._ends):
             return
         world.tape.enter(chain.name, chain.height, now)
+        world.books.advance(now)
         world.books.open_block(world.books.of_chain(chain.name), now)
         for protocol in here if included else ():
             protocol.refresh(now)

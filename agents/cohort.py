@@ -86,7 +86,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
         if self._most > 0.0:
             self._due = model.start + self._wait(np.arange(len(self.ids)))
             self._turns = model.schedule_recurring(
-                self.act, on_grid(model.start + spec.cadence, spec.cadence), priority=Turn.AGENT
+                self._turn, on_grid(model.start + spec.cadence, spec.cadence), priority=Turn.AGENT
             )
 
     def _check_wallet(self) -> None:
@@ -116,6 +116,10 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
         return np.asarray(draws * (DAY / self._most))
 
     # a turn
+
+    def _turn(self) -> None:
+        self.world.tape.enter("", 0, float(self.model.time))
+        self.act()
 
     def act(self) -> None:
         """Let those whose candidate is due act, and send what they do as bundles."""

@@ -81,14 +81,18 @@ class Resident(mesa.Agent):  # type: ignore[misc]
         model.inhabitants.append(self)
         self.settle()
         first = model.start + spec.cadence * float(self.world.draws.uniform("cadence", name, 0))
-        self._turns = model.schedule_recurring(self.act, on_grid(first, spec.cadence), priority=Turn.AGENT)
+        self._turns = model.schedule_recurring(self._turn, on_grid(first, spec.cadence), priority=Turn.AGENT)
 
     def settle(self) -> None:
         """Take up capital and accounts before the clock starts."""
 
+    def _turn(self) -> None:
+        self.world.tape.enter("", 0, float(self.model.time))
+        self.act()
+
     @abstractmethod
     def act(self) -> None:
-        """One turn."""
+        """One turn, at `world.now`."""
 
     def remove(self) -> None:
         """Leave the world, and the clock."""

@@ -127,6 +127,7 @@ class Books:
         self._find = {(book.venue, book.market): i for i, book in enumerate(names)}
         self._of_chain: dict[str, Ints] = {}
         self._started = False
+        self._now = start
         self._bind()
         for name, values in parameters.items():
             getattr(self, name)[:] = values
@@ -188,6 +189,7 @@ class Books:
         ValueError
             Time runs backwards, or a price is not positive.
         """
+        self._now = now
         if not self._started:
             self._open(now, exogenous)
             return
@@ -218,6 +220,12 @@ class Books:
         self.updated[:] = self.sampled[:] = now
         self.ema[:] = price[:, None]
         self._started = True
+
+    def advance(self, now: float) -> None:
+        """Let time pass on all books, so that `last`, `depth` and `alive` are those of `now`; free at a tick's time."""
+        if now != self._now:
+            engine.advance_all(self.state, self.impact, self.rates, now)
+            self._now = now
 
     def open_block(self, books: Ints, now: float) -> None:
         """Open a block at `now` on some books (i8, as from `of_chain`).

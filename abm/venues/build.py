@@ -9,7 +9,7 @@ from abm.errors import ScenarioError
 from abm.scenario import Scenario
 from abm.spec import MarketSpec, VenueSpec
 from abm.venues.books import Book, Books
-from abm.venues.depth import SAMPLING
+from abm.venues.depth import sample_length
 from abm.venues.kernel import permanent, propagator
 
 __all__ = ["build_books"]
@@ -72,7 +72,7 @@ def _parameters(venue: VenueSpec, market: MarketSpec, interval: float) -> dict[s
         "collar": venue.impact.collar,
         "enabled": float(venue.impact.enabled),
         "response": venue.depth.volatility_response,
-        "smoothing": 1.0 - 0.5 ** (max(interval, SAMPLING) / venue.depth.volatility_halflife),
+        "smoothing": 1.0 - 0.5 ** (sample_length(interval) / venue.depth.volatility_halflife),
         "refill": venue.depth.refill,
         "consumed": 0.0 if pool else venue.depth.consumed,
         "fee": venue.fee,

@@ -34,6 +34,7 @@ __all__ = [
     "consumed_python",
     "relaxed",
     "relaxed_python",
+    "sample_length",
     "wanted",
     "wanted_python",
 ]
@@ -44,6 +45,13 @@ SAMPLING = 60.0
 At one second the bounce of single trades, which concave impact makes large and its decay takes back, would pass for
 volatility, and a busy calm market would scare its makers away.
 """
+
+
+def sample_length(interval: float) -> float:
+    """Seconds between samples where ticks are `interval` seconds apart: the whole number of ticks nearest to SAMPLING
+    (of two as near the smaller), one at least."""
+    return interval * max(1, math.ceil(SAMPLING / interval - 0.5))
+
 
 FLOOR = 0.02
 """Least part of the calm depth that volatility leaves.

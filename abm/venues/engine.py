@@ -47,6 +47,8 @@ from abm.venues.impact import take
 
 __all__ = [
     "advance",
+    "advance_all",
+    "advance_all_python",
     "advance_python",
     "execute",
     "execute_python",
@@ -105,6 +107,15 @@ def advance_python(state: Floats, alive: Floats, rates: Floats, book: int, now: 
 
 
 advance = njit(cache=True)(advance_python)
+
+
+def advance_all_python(state: Floats, alive: Floats, rates: Floats, now: float) -> None:
+    """`advance` on every book."""
+    for book in range(state.shape[1]):
+        advance(state, alive, rates, book, now)
+
+
+advance_all = njit(cache=True)(advance_all_python)
 
 
 def open_blocks_python(state: Floats, alive: Floats, rates: Floats, books: Ints, now: float) -> None:

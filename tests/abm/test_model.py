@@ -85,6 +85,13 @@ class TestGrid:
         assert model.times == pytest.approx(expected, abs=1e-9)
 
 
+def test_samples_between_ticks_bear_their_own_time() -> None:
+    model = small_world(clock={"duration": 3.0, "price_interval": 1.0}, record={"markets": 0.4, "agents": 60.0})
+    model.run()
+    times = model.record()["markets"].filter(market="BTC-PERP")["time"].to_list()
+    assert times == pytest.approx([0.4 * k for k in range(8)] + [3.0])
+
+
 class TestRun:
     def test_a_model_runs_once(self) -> None:
         model = small_world(clock={"duration": 2.0})

@@ -36,7 +36,7 @@ class TestHedge:
         assert agent.wealth() == pytest.approx(before, rel=0.002)
 
     def test_it_meets_margin_calls_when_its_short_loses(self) -> None:
-        model = small_world([hedger()], prices=fall(0.3, over=60.0))
+        model = small_world([hedger()], prices=fall(0.3, over=90.0))
         (agent,) = model.inhabitants
         model.run()
         assert isinstance(agent, Hedger)

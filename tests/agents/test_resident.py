@@ -84,6 +84,23 @@ class TestTurns:
         assert agent.turns == pytest.approx([first + 10.0 * k for k in range(len(agent.turns))])
         assert len(agent.turns) == int((60.0 - first) / 10.0) + 1
 
+    def test_its_now_is_its_own_turn_and_not_the_last_tick(self) -> None:
+        model = small_world(clock={"duration": 30.0})
+        agent = doll(model)
+        agent.endow("USDC", "alpha", 100.0)
+        seen: list[tuple[float, float]] = []
+        arrivals: list[float] = []
+
+        def act() -> None:
+            seen.append((model.world.now, float(model.time)))
+            agent.send("alpha", "order", lambda i: arrivals.append(i.transaction.arrival - seen[-1][1]), latency=0.3)
+
+        agent.act = act  # type: ignore[method-assign]
+        model.run()
+        assert len(arrivals) == len(seen) == 3
+        assert all(now == time and time % 1.0 > 0.0 for now, time in seen)
+        assert min(arrivals) >= 0.3
+
     def test_who_has_left_acts_no_more(self) -> None:
         model = small_world(clock={"duration": 60.0})
         agent = doll(model)

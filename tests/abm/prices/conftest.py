@@ -15,12 +15,17 @@ START = datetime(2025, 10, 10, 19)
 
 @pytest.fixture
 def scenario() -> Callable[..., Scenario]:
-    """A minimal world: `scenario(assets, prices, clock)`, with one venue "harbour" that trades the first asset."""
+    """A minimal world: `scenario(assets, prices, clock)`, with one venue "harbour" that trades all assets."""
 
     def make(
         assets: list[dict[str, Any]], prices: dict[str, Any], venues: list[dict[str, Any]] | None = None, **clock: float
     ) -> Scenario:
-        traded = [{"name": "harbour", "markets": [{"asset": assets[0]["name"], "depth": 1e6}]}]
+        spots = [{"asset": asset["name"], "depth": 1e6} for asset in assets]
+        first, *others = venues or [{"name": "harbour", "markets": spots}]
+        coin = first["markets"][0]["asset"]
+        perp = {"asset": coin, "kind": "perp", "depth": 1e6}
+        first = first | {"markets": [*(m for m in first["markets"] if m != perp), perp]}
+        protocol = {"name": "p", "chain": "main", "venue": first["name"], "oracle": "feed", "settlement": coin}
         return Scenario.from_dict(
             {
                 "name": "test",
@@ -28,9 +33,9 @@ def scenario() -> Callable[..., Scenario]:
                 "assets": [{"price": 100.0} | asset for asset in assets],
                 "prices": prices,
                 "chains": [{"name": "main"}],
-                "venues": venues or traded,
-                "oracles": [{"name": "feed", "chain": "main", "sources": [(venues or traded)[0]["name"]]}],
-                "protocols": [],
+                "venues": [first, *others],
+                "oracles": [{"name": "feed", "chain": "main", "sources": [first["name"]]}],
+                "protocols": [protocol | {"markets": [{"asset": coin}]}],
             }
         )
 

@@ -309,6 +309,33 @@ def test_volatility_is_sampled_at_the_tick_nearest_to_each_minute(
     assert abs(gaps[0] - max(60.0, interval)) <= 0.5 * interval
 
 
+@pytest.mark.parametrize("interval", [1.0, 7.0, 45.0, 60.0, 90.0])
+def test_volatility_is_forgotten_with_its_halflife_whatever_the_interval(
+    make_scenario: Callable[..., Scenario], make_venue: Callable[..., dict], prices: np.ndarray, interval: float
+) -> None:
+    world = make_scenario([make_venue("floor", ("BTC", "perp"))]).override({"clock.price_interval": interval})
+    books = build_books(world, lambda asset, _: 0, np.full(1, 1e-4))
+    books.tick(0.0, prices)
+    for tick in range(1, round(400.0 / interval)):
+        books.tick(tick * interval, prices)
+        assert books.variance[0] == pytest.approx(1e-8 * 0.5 ** (books.sampled[0] / 300.0))
+    assert books.sampled[0] > 0.0
+
+
+def test_between_ticks_impact_fades_to_the_instant_that_is_asked_for(make_books: Make, prices: np.ndarray) -> None:
+    books, twin = make_books(), make_books()
+    for each in (books, twin):
+        each.execute(0, 1000.0, 0.0)
+    books.advance(0.4)
+    assert books.last[0] == pytest.approx(twin.quote(0, 0.0, 0.4))
+    assert books.last[0] < twin.last[0]
+    assert (books.updated == 0.4).all()
+    for each in (books, twin):
+        each.tick(1.0, prices)
+    np.testing.assert_allclose(books.state, twin.state, rtol=1e-12)
+    np.testing.assert_allclose(books.impact, twin.impact, rtol=1e-12)
+
+
 def test_a_bounce_within_a_minute_is_no_volatility(make_books: Make, prices: np.ndarray) -> None:
     books = make_books()
     for second in range(1, 61):
