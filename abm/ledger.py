@@ -5,7 +5,7 @@ equity in the settlement asset is c + sum of size * (price - cumulative funding)
 a funding payment moves one number a market and touches no account.
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numba import njit
@@ -97,6 +97,9 @@ class Ledger:
         "quote", "coins", "changed", "breach", "since", "deposited",
     )  # fmt: skip
 
+    _EMPTY: ClassVar[dict[str, float]] = {"slot_market": -1, "breach": -1, "since": np.nan}
+    """What a column of a new account holds, where that is not 0."""
+
     def __len__(self) -> int:
         return len(self.id)
 
@@ -113,24 +116,12 @@ class Ledger:
         n, first = len(ids), len(self)
         if len(np.intersect1d(ids, self.id)) or len(np.unique(ids)) < n:
             raise ValueError("an account of that id exists already")
-        new = {
-            "id": np.asarray(ids, np.int64),
-            "owner": np.asarray(owners, np.int64),
-            "holder": np.asarray(holders, np.int64),
-            "mode": np.full(n, mode, np.int8),
-            "cohort": np.full(n, cohort, np.int16),
-            "slot_market": np.full((n, self.slots), -1, np.int16),
-            "slot_size": np.zeros((n, self.slots)),
-            "slot_entry": np.zeros((n, self.slots)),
-            "quote": np.zeros(n),
-            "coins": np.zeros((n, self.coins.shape[1])),
-            "changed": np.full(n, now),
-            "breach": np.full(n, -1, np.int64),
-            "since": np.full(n, np.nan),
-            "deposited": np.zeros(n),
-        }
+        given = {"id": ids, "owner": owners, "holder": holders, "mode": mode, "cohort": cohort, "changed": now}
         for name in self._COLUMNS:
-            setattr(self, name, np.concatenate([getattr(self, name), new[name]]))
+            column = getattr(self, name)
+            new = np.empty((n, *column.shape[1:]), column.dtype)
+            new[:] = given.get(name, self._EMPTY.get(name, 0))
+            setattr(self, name, np.concatenate([column, new]))
         self._order = np.argsort(self.id, kind="stable")
         self._row.clear()
         self.layout += 1

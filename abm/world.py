@@ -275,7 +275,7 @@ def _protocol(world: World, spec: ProtocolSpec, finality: dict[str, float], firs
     books = world.books
     marks = build_marks(world.scenario, spec, books)
     marks.compute()
-    _check_collateral(world, spec)
+    _check_priced(world, spec)
     # the settlement asset settles debts as it is, and is never sold
     spot = [-1 if c.asset == spec.settlement else world.spots[c.asset][0] for c in spec.collateral]
     return Protocol(
@@ -286,8 +286,8 @@ def _protocol(world: World, spec: ProtocolSpec, finality: dict[str, float], firs
     )  # fmt: skip
 
 
-def _check_collateral(world: World, spec: ProtocolSpec) -> None:
-    """Collateral other than the settlement asset has a price and a market to be sold on.
+def _check_priced(world: World, spec: ProtocolSpec) -> None:
+    """The oracle prices the coins of all markets and all collateral other than the settlement asset, which can be sold.
 
     Raises
     ------
@@ -295,6 +295,12 @@ def _check_collateral(world: World, spec: ProtocolSpec) -> None:
         One of them is missing.
     """
     feed = world.feeds[spec.oracle]
+    for i, m in enumerate(spec.markets):
+        if m.asset not in feed.assets:
+            where = f"protocols.{spec.name}.markets.{i}"
+            raise ScenarioError(
+                where, f"{spec.oracle} has no price of {m.asset}", "add a source that trades it, or its asset"
+            )
     for i, c in enumerate(spec.collateral):
         where = f"protocols.{spec.name}.collateral.{i}"
         if c.asset == spec.settlement:

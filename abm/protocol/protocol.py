@@ -85,9 +85,6 @@ class Protocol:
         self.crossing = crossing
         self.remote = Remote(spec, crossing.bridges, finality)
         self.counterparty = Counterparty(self)
-        self.funding: Floats = np.zeros(len(self.markets))
-        self.margin_scale: Floats = np.ones(len(self.markets))
-        self.haircut: Floats = np.array([c.haircut for c in spec.collateral], dtype=np.float64)
         self.fund = self.fees = self.bad_debt = 0.0
         self.deficits: dict[int, float] = {}
         self.queue: list[tuple[int, float]] = []
@@ -95,9 +92,20 @@ class Protocol:
         self.stakes = Stakes(np.zeros(0), np.zeros(0), np.zeros(0))
         self.queues: dict[tuple[int, float], tuple[float, Ints]] = {}
         self.street_id = self.vault_id = -1
+        self._take_rules(spec)
+        self._take_prices(feed, marks)
+
+    def _take_rules(self, spec: ProtocolSpec) -> None:
+        """The parameters of its markets and of what it takes as collateral, which may change in a run."""
+        self.funding: Floats = np.zeros(len(self.markets))
+        self.margin_scale: Floats = np.ones(len(self.markets))
+        self.haircut: Floats = np.array([c.haircut for c in spec.collateral], dtype=np.float64)
         self._imf = np.array([m.imf for m in spec.markets])
         self._mmf = np.array([m.mmf for m in spec.markets])
-        self._oi = np.array([[m.oi_lower, m.oi_upper] for m in spec.markets]).reshape(-1, 2)
+        self._oi = np.array([[m.oi_lower, m.oi_upper] for m in spec.markets])
+
+    def _take_prices(self, feed: Feed, marks: Marks) -> None:
+        """Where each of its prices comes from (-1: a coin at par), and those of the opening."""
         feeds = {a: i for i, a in enumerate(feed.assets)}
         self.market_feed = np.array([feeds[a] for a in self.assets], np.int64)
         self.coin_feed = np.array([feeds.get(a, -1) for a, _ in self.collaterals], np.int64)

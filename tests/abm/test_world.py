@@ -66,6 +66,12 @@ class TestOpening:
         with pytest.raises(ScenarioError, match=r"protocols.harbor.mark: no spot market of BTC for its index; add one"):
             small_world(venues=data["venues"])
 
+    @pytest.mark.parametrize(("assets", "where"), [(["ETH"], "markets.0: feed has no price of BTC"),
+                                                   (["BTC"], "markets.1: feed has no price of ETH")])  # fmt: skip
+    def test_an_oracle_prices_the_coins_of_all_markets(self, assets: list[str], where: str) -> None:
+        with pytest.raises(ScenarioError, match=f"protocols.harbor.{where}; add a source that trades it, or its asset"):
+            world(**{"oracles.feed.assets": assets})
+
     def test_an_oracle_needs_a_source_for_each_asset(self) -> None:
         with pytest.raises(ScenarioError, match=r"oracles.feed.assets: none of its sources trades USDC; name a venue"):
             world(**{"oracles.feed.assets": ["USDC", "ETH", "BTC"]})
