@@ -66,6 +66,9 @@ def read_table(path: Path) -> pl.DataFrame:
         raise PriceFileError(where, f"cannot be read ({reason})", "give a whole .parquet or .csv file") from error
     if raw.is_empty():
         raise PriceFileError(where, "has no rows", "give a file with bars")
+    for name in ("close", "open", "symbol", "venue"):
+        if name in raw.columns and raw[name].dtype.is_nested():
+            raise PriceFileError(where, f"column '{name}' holds {raw[name].dtype}", "give one plain value a row")
     time = next(name for name in TIME_COLUMNS if name in raw.columns)
     close = pl.col("close").cast(pl.Float64, strict=False)
     table = raw.select(
@@ -98,6 +101,9 @@ def _raw(path: Path) -> pl.DataFrame:
 
 def _columns(path: Path, header: list[str]) -> list[str]:
     """Those to read."""
+    twice = next((name for name in header if name in READ and header.count(name) > 1), None)
+    if twice is not None:
+        raise PriceFileError(str(path), f"has two columns '{twice}'", "remove or rename one")
     for name, there in (("time", any(t in header for t in TIME_COLUMNS)), ("close", "close" in header)):
         if not there:
             raise PriceFileError(str(path), f"no column '{name}'", nearest(name, map(str, header)))
@@ -133,6 +139,9 @@ def _text(raw: pl.DataFrame, column: str, absent: str) -> pl.Expr:
 def _microseconds(times: pl.Series, where: str) -> pl.Series:
     kind = times.dtype
     if kind == pl.String:
+        numbers = times.cast(pl.Float64, strict=False)
+        if 2 * numbers.null_count() < len(times):  # numbers, some of which are damaged
+            return _since_1970(numbers)
         times = times.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
     elif kind == pl.Date:
         times = times.cast(pl.Datetime("us"))

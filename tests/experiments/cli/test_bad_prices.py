@@ -1,10 +1,12 @@
 """Files of bars that are wrong, as `--prices` takes them."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
+import tomli_w
 
 from tests.experiments.cli.command_line import Answer, crossfire, refused
 
@@ -78,6 +80,7 @@ FAULTS = {
     "empty cell": (with_close(None), ["row 8", "close"]),
     "unsorted": (swapped(bars()), ["row 5", "comes after", "sort the bars by time"]),
     "twice": (pl.concat([bars()[:5], bars()[4:]]), ["row 6", "is there twice"]),
+    "infinite": (with_close(float("inf")), ["row 8", "close is inf", "above zero"]),
     "no close": (bars().rename({"close": "Close"}), ["no column 'close'"]),
     "misspelt time": (bars().rename({"time": "tiem"}), ["no column 'time'", "tiem"]),
     "a coin missing": (bars().filter(pl.col("symbol") != "ETHUSDT"), ["no series of ETH", "it has BTCUSDT"]),
@@ -101,8 +104,60 @@ def test_a_file_that_is_no_table_is_told(replay: Callable[..., Answer]) -> None:
     refused(replay(Path("cut.parquet")), "cut.parquet", "cannot be read")
     Path("empty.csv").write_text("")
     refused(replay(Path("empty.csv")), "empty.csv", "cannot be read")
+    Path("latin.csv").write_bytes("time,symbol,close,note\n1760124000,BTC,1.0,caf\xe9\n".encode("latin-1"))
+    refused(replay(Path("latin.csv")), "latin.csv", "cannot be read", "utf-8")
+    Path("folder.csv").mkdir()
+    refused(replay(Path("folder.csv")), "folder.csv", "is a folder", ".parquet or .csv")
+    bars().write_parquet("cut.parquet")
+    Path("cut.parquet").write_bytes(Path("cut.parquet").read_bytes()[:500])
+    refused(replay(Path("cut.parquet")), "cut.parquet", "cannot be read")
+    Path("twin.csv").write_text("time,time,symbol,close\n1,1,BTC,2\n")
+    refused(replay(Path("twin.csv")), "twin.csv", "two columns 'time'", "remove or rename one")
+    bars().with_columns(close=pl.concat_list("close")).write_parquet("nested.parquet")
+    refused(replay(Path("nested.parquet")), "nested.parquet", "column 'close' holds List", "one plain value a row")
     Path("plain.csv").write_text("1760124000,1,2,3\n")
     refused(replay(Path("plain.csv")), "plain.csv", "no header and 4 columns", "klines have 12")
+
+
+def klines(unit: int, damaged: int = -1) -> str:
+    """Forty seconds of one coin as exchanges publish them, in units of a second."""
+    times = ["abc" if i == damaged else str((START + i) * unit) for i in range(SECONDS)]
+    return "".join(f"{t},{60000 + i},1,1,{60000 + i},1,0,1,1,1,1,0\n" for i, t in enumerate(times))
+
+
+def one_coin(world: Path) -> Path:
+    """The commented scenario without ETH."""
+    data = tomllib.loads(world.read_text())
+    data["assets"] = [a for a in data["assets"] if a["name"] != "ETH"]
+    harbor = data["protocols"][0]
+    for piece, key in [*((venue, "markets") for venue in data["venues"]), (harbor, "markets"), (harbor, "collateral")]:
+        piece[key] = [m for m in piece[key] if m["asset"] != "ETH"]
+    for agent in data["agents"]:
+        agent["params"].pop("coins", None)
+    data |= {"clock": {"duration": 30.0}, "prices": {"kind": "replay"}}
+    Path("coin.toml").write_text(tomli_w.dumps(data))
+    return Path("coin.toml")
+
+
+def test_klines_in_milliseconds_and_in_microseconds_are_the_same_prices(world: Path) -> None:
+    scenario, found = one_coin(world), []
+    for unit in (1_000, 1_000_000):
+        Path("BTCUSDT-1s.csv").write_text(klines(unit))
+        for kind in ("replay", "bootstrap"):
+            few = ("--set", f"prices.kind={kind}", "--set", "prices.block=10", "--set", "record.markets=5")
+            answer = crossfire("run", scenario, *few, "--prices", "BTCUSDT-1s.csv", "--out", f"{kind}-{unit}")
+            assert (answer.code, answer.err) == (0, "")
+            found.append(pl.read_parquet(f"{kind}-{unit}/markets.parquet")["exogenous"].to_list())
+    assert found[0] == found[2]
+    assert found[1] == found[3]
+    assert set(found[0]) <= {60000.0 + i for i in range(SECONDS)}
+    assert len(set(found[0])) == 7
+
+
+def test_a_damaged_time_among_numbers_is_told_with_its_row(world: Path) -> None:
+    Path("BTCUSDT-1s.csv").write_text(klines(1000, damaged=17))
+    answer = crossfire("run", one_coin(world), "--prices", "BTCUSDT-1s.csv", "--out", "out")
+    refused(answer, "BTCUSDT-1s.csv", "row 18 has no readable time")
 
 
 def test_a_run_longer_than_its_bars_is_told(world: Path) -> None:
