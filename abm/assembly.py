@@ -23,7 +23,16 @@ from abm.world import World
 if TYPE_CHECKING:
     from abm.model import CrossMarginModel
 
-__all__ = ["Inhabitant", "assemble", "sample_accounts", "sample_agents", "sample_markets", "sample_positions"]
+__all__ = [
+    "Inhabitant",
+    "assemble",
+    "sample_accounts",
+    "sample_agents",
+    "sample_collateral",
+    "sample_markets",
+    "sample_positions",
+    "sample_protocols",
+]
 
 PACKAGES = ("crossfire-risk", "mesa", "numpy", "numba", "polars", "networkx", "scipy", "ray")
 
@@ -64,6 +73,17 @@ def sample_markets(world: World) -> None:
     )  # fmt: skip
 
 
+def sample_protocols(world: World) -> None:
+    """A row of `protocols` for each protocol."""
+    for p in world.protocols.values():
+        vault = float(p.engine.assess(p.ledger, p.terms, np.array([p.vault])).equity[0])
+        cash = float(p.treasury.balance[p.holder, p.cash_token])
+        queued = float(sum(amount for _, amount in p.queue))
+        world.log.row(
+            "protocols", world.now, p.name, p.fund, vault, p.fees, 0.0 - p.bad_debt, cash, queued, p.remote.in_transit
+        )  # fmt: skip
+
+
 def sample_accounts(world: World, protocol: Protocol) -> None:
     """A row of `accounts` for each sub-account, in order of id."""
     ledger = protocol.ledger
@@ -76,7 +96,28 @@ def sample_accounts(world: World, protocol: Protocol) -> None:
         mode=[MODES[m] for m in ledger.mode[rows]], positions=(ledger.slot_market[rows] >= 0).sum(axis=1),
         notional=view.notional, equity=view.equity, margin_equity=view.margin_equity, im=view.im, mm=view.mm,
         free_margin=view.free_margin, health=pl.Series(health).fill_nan(None).to_list(),
-        deposited=ledger.deposited[rows],
+        deposited=ledger.deposited[rows], wallet=world.treasury.balance[ledger.holder[rows]][:, _cash(world)].sum(axis=1),
+    )  # fmt: skip
+
+
+def _cash(world: World) -> list[int]:
+    """Columns of the settlement asset, wherever it lies."""
+    return [i for i, (asset, _) in enumerate(world.treasury.tokens) if asset == world.settlement]
+
+
+def sample_collateral(world: World, protocol: Protocol) -> None:
+    """A row of `collateral` for each coin of each sub-account that holds any, in order of account and coin."""
+    ledger, terms = protocol.ledger, protocol.terms
+    pending = np.zeros(ledger.coins.shape)
+    for ids, amounts, h in protocol.remote.announced():
+        np.add.at(pending[:, h], ledger.rows(ids), amounts)
+    rows = ledger.by_id(np.arange(len(ledger)))
+    i, h = np.nonzero((ledger.coins[rows] != 0.0) | (pending[rows] != 0.0))
+    row = rows[i]
+    world.log.rows(
+        "collateral", len(row), time=world.now, protocol=protocol.name, account=ledger.id[row],
+        asset=[protocol.collaterals[c][0] for c in h], chain=[protocol.collaterals[c][1] for c in h],
+        amount=ledger.coins[row, h], pending=pending[row, h], price=terms.coin_price[h], haircut=terms.haircut[h],
     )  # fmt: skip
 
 
@@ -193,6 +234,7 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
     by_route = _totals(liquidations.select("route", usd=pl.col("quantity").abs() * pl.col("price")))
     paid = _totals(losses.filter(pl.col("amount") > 0).select("layer", "amount"))
     served = liquidations["breach"].n_unique()
+    booked = dict(tables["events"].group_by("kind").agg(pl.col("amount").sum()).rows())
     return {
         "breaches": len(breaches),
         "accounts_breached": breaches["account"].n_unique(),
@@ -207,7 +249,7 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
         "open_interest_start": _open_interest(tables["markets"], first=True),
         "open_interest_end": _open_interest(tables["markets"], first=False),
         "voluntary_notional": float(sum(world.voluntary.values())),
-        "withdrawals_queued": float(tables["events"].filter(pl.col("kind") == "queued")["amount"].sum()),
+        "withdrawals_queued": booked.get("queued", 0.0) - booked.get("unqueued", 0.0),
     }
 
 

@@ -100,12 +100,32 @@ def _check_links(scenario: Scenario) -> None:
         _known(f"bridges.{i}.asset", b.asset, assets)
         if b.source == b.target:
             raise ValueError(f"bridges.{i}.target: '{b.name}' joins {b.source} with itself; name another chain")
+        _check_backing(i, scenario)
     for i, o in enumerate(scenario.oracles):
         _known(f"oracles.{i}.chain", o.chain, chains)
         for s in o.sources:
             _known(f"oracles.{i}.sources", s, venues)
         for a in o.assets:
             _known(f"oracles.{i}.assets", a, assets)
+
+
+def _check_backing(i: int, scenario: Scenario) -> None:
+    """What is minted has one lock behind it, and no lock holds what it backs."""
+    bridge = scenario.bridges[i]
+    earlier = [b for b in scenario.bridges[:i] if (b.asset, b.target) == (bridge.asset, bridge.target)]
+    if earlier:
+        raise ValueError(
+            f"bridges.{i}.target: '{bridge.name}' mints {bridge.asset} on {bridge.target} as '{earlier[0].name}' does; "
+            "remove one, or name another asset"
+        )
+    chain = bridge.source
+    into = {b.target: b.source for b in scenario.bridges if b.asset == bridge.asset}
+    for _ in scenario.bridges:
+        if chain == bridge.target:
+            raise ValueError(
+                f"bridges.{i}: bridges mint the {bridge.asset} of {bridge.target} out of itself in a circle; remove one"
+            )
+        chain = into.get(chain, chain)
 
 
 def _check_seen(at: str, shock: str, asset: str, scenario: Scenario) -> None:

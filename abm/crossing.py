@@ -42,6 +42,18 @@ class Crossing:
         """Row of the bridge's lock."""
         return self._treasury.holder(f"bridge:{bridge.spec.name}")
 
+    def back_all(self) -> None:
+        """Back every bridge at the opening; what is minted from what is itself minted comes first, so that its lock is
+        backed too."""
+        into = {(b.spec.asset, b.spec.target): b for b in self.bridges.values()}
+
+        def hops(bridge: Bridge) -> int:
+            before = into.get((bridge.spec.asset, bridge.spec.source))
+            return 0 if before is None else 1 + hops(before)
+
+        for bridge in sorted(self.bridges.values(), key=hops, reverse=True):
+            self.back(bridge)
+
     def back(self, bridge: Bridge) -> None:
         """Lock what stands on the target at the opening: all of it came over the bridge."""
         source, target = self.tokens(bridge)
@@ -60,12 +72,17 @@ class Crossing:
         to_target: bool,
         arrived: Callable[[], None] | None = None,
     ) -> str:
-        """Send from some holders to others, as one message; empty, or why the bridge refused (nothing moved then)."""
+        """Send from some holders to others, as one message; empty, or why it was refused (nothing moved then).
+
+        The reason is the bridge's own, or `funds`: a holder has not what it is to send.
+        """
         total = float(np.sum(amounts))
+        at_source, at_target = self.tokens(bridge)
+        if not self._treasury.covers(sources, at_source if to_target else at_target, amounts).all():
+            return "funds"
         sent = bridge.send(total, self._tape.time, kind="transfer", to="target" if to_target else "source", tag=0)
         if isinstance(sent, Refusal):
             return str(sent.reason)
-        at_source, at_target = self.tokens(bridge)
         if to_target:
             self._treasury.collect(sources, self.vault(bridge), at_source, amounts)
         else:
@@ -86,7 +103,7 @@ class Crossing:
             if message.to == "target":
                 self._treasury.inject_many(payload.holders, target, payload.amounts)
             else:
-                self._treasury.collect(payload.holders, self.vault(bridge), source, -payload.amounts)
+                self._treasury.distribute(self.vault(bridge), payload.holders, source, payload.amounts)
             if payload.arrived is not None:
                 payload.arrived()
             self._tape.event("bridge_arrive", "", -1, "", bridge.spec.asset, float(np.sum(payload.amounts)), message.id)

@@ -9,7 +9,16 @@ from pathlib import Path
 import mesa
 import numpy as np
 
-from abm.assembly import Inhabitant, assemble, sample_accounts, sample_agents, sample_markets, sample_positions
+from abm.assembly import (
+    Inhabitant,
+    assemble,
+    sample_accounts,
+    sample_agents,
+    sample_collateral,
+    sample_markets,
+    sample_positions,
+    sample_protocols,
+)
 from abm.chains.bridge import End
 from abm.chains.chain import Chain, Inclusion, Transaction
 from abm.draws import Draws
@@ -103,8 +112,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
 
     def _open(self) -> None:
         world = self.world
-        for bridge in world.bridges.values():
-            world.crossing.back(bridge)
+        world.crossing.back_all()
         for protocol in world.protocols.values():
             protocol.counterparty.street_call()
             protocol.refresh(self.start)
@@ -255,6 +263,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
 
     def _sample_markets(self) -> None:
         sample_markets(self.world)
+        sample_protocols(self.world)
 
     def _sample_agents(self) -> None:
         sample_agents(self.world, self.inhabitants)
@@ -268,6 +277,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         self._sample_accounts()
         for protocol in self.world.protocols.values():
             sample_positions(self.world, protocol)
+            sample_collateral(self.world, protocol)
         self._sample_agents()
 
     def _report(self, progress: Callable[[Progress], None]) -> None:

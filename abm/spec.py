@@ -312,6 +312,12 @@ class CollateralSpec(Spec):
     )
 
 
+def _last(waterfall: tuple[str, ...]) -> tuple[str, ...]:
+    if "socialise" in waterfall[:-1]:
+        raise ValueError("'socialise' takes whatever is left, so it stands last")
+    return waterfall
+
+
 class AdlSpec(Spec):
     """Auto-deleveraging: when, whom first, at which price."""
 
@@ -349,8 +355,10 @@ class LiquidationSpec(Spec):
     backstop_below: Annotated[float, Field(le=1)] = Field(
         0.0, description="margin equity over maintenance below which the backstop takes it at once"
     )
-    waterfall: Annotated[tuple[Layer, ...], AfterValidator(_unique)] = Field(
-        ("fund", "vault", "adl", "socialise"), description="who pays what is missing, in this order"
+    waterfall: Annotated[tuple[Layer, ...], AfterValidator(_unique), AfterValidator(_last)] = Field(
+        ("fund", "vault", "adl", "socialise"),
+        description="who pays what is missing: vault and adl take positions in this order, fund and vault pay debts in "
+        "this order, socialise takes what is left, at the next funding, and stands last",
     )
     fund: NonNegative = Field(0.0, description="insurance fund at the start, USD")
     vault: NonNegative = Field(0.0, description="backstop vault's capital at the start, USD")

@@ -65,4 +65,4 @@ class Tape:
         self, kind: str, protocol: str, account: int, market: str, asset: str, amount: float, ref: int = -1
     ) -> None:
         """Log one booking."""
-        self.log.row("events", *self.place, kind, protocol, account, market, asset, amount, ref)
+        self.log.row("events", *self.place, kind, protocol, account, market, asset, amount, ref, 0.0)

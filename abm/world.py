@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from abm.audit import audit, pool_reserves
 from abm.chains.bridge import Bridge
 from abm.chains.chain import Chain, Inclusion, Transaction
 from abm.crossing import Crossing
@@ -146,15 +147,26 @@ class World:
         done = self.tape.execute(book, volume, cause).fill
         self.tape.round += 1
         if done.volume != 0.0:
-            reserve = self.reserve(at.venue)
-            fee = float(self.books.fee[book]) * abs(done.volume) * done.price
-            self.treasury.move(reserve, holder, coin, done.volume)
-            self.treasury.move(holder, reserve, cash, done.volume * done.price + fee)
+            other, usd = self.other_side(book), done.volume * done.price
+            fee = float(self.books.fee[book]) * abs(usd)
+            if done.volume > 0.0:
+                self.treasury.move(holder, other, cash, usd)
+                self.treasury.move(other, holder, coin, done.volume)
+            else:
+                self.treasury.move(holder, other, coin, -done.volume)
+                self.treasury.move(other, holder, cash, -usd)
+            if fee > 0.0:
+                self.treasury.move(holder, self.treasury.holder(f"fees:{at.venue}"), cash, fee)
         return done
 
-    def reserve(self, venue: str) -> int:
-        """Row of a venue's own coins."""
-        return self.treasury.holder(f"venue:{venue}")
+    def other_side(self, book: int) -> int:
+        """Row of whoever takes the other side of a spot trade: a pool's own reserves, or outside.
+
+        A pool whose trades move no price takes any volume, so it stands for outside like a book.
+        """
+        at = self.books.names[book]
+        real = at.kind == "amm" and bool(self.books.enabled[book])
+        return self.treasury.holder(f"pool:{at.venue}") if real else self.treasury.outside
 
     @property
     def settlement(self) -> str:
@@ -188,18 +200,7 @@ class World:
 
     def audit(self) -> dict[str, float]:
         """Everything that must add up, as a fraction of the gross; 0 is exact."""
-        found = {
-            f"token {asset}@{place}": float(e)
-            for (asset, place), e in zip(self.treasury.tokens, self.treasury.errors(), strict=True)
-        }
-        for name, bridge in self.bridges.items():
-            source, _ = self.crossing.tokens(bridge)
-            vault = self.crossing.vault(bridge)
-            held = float(self.treasury.balance[vault, source])
-            found[f"bridge {name}"] = (held - bridge.locked) / (abs(held) + 1.0)
-        for name, protocol in self.protocols.items():
-            found |= {f"{name} {what}": e for what, e in protocol.errors().items()}
-        return found
+        return audit(self)
 
 
 def build_world(scenario: Scenario, path: PricePath, draws: Draws) -> World:
@@ -231,6 +232,8 @@ def build_world(scenario: Scenario, path: PricePath, draws: Draws) -> World:
         _spots(books),
     )  # fmt: skip
     _add_protocols(world, finality)
+    for (venue, asset), amount in pool_reserves(world).items():
+        treasury.inject(treasury.holder(f"pool:{venue}"), treasury.token(asset, world.place(venue)), amount)
     return world
 
 

@@ -1,4 +1,4 @@
-"""A user's file of accounts and positions, and the accounts of a run written in the same form (docs/accounts.md).
+"""A user's file of accounts and positions (docs/accounts.md).
 
 One row is one position of one account; an account without positions has one row without a market.  Rows are counted
 from 1, a CSV's header left out.
@@ -6,23 +6,21 @@ from 1, a CSV's header left out.
 
 import re
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from abm.errors import AccountsFileError, nearest
 from abm.ledger import MODES
-from abm.record import Record
 
-__all__ = ["COIN", "coin_columns", "read_accounts", "to_snapshot"]
+__all__ = ["COIN", "coin_columns", "read_accounts"]
 
 COIN = "coin:"
 """What the name of a collateral column begins with: `coin:ASSET@CHAIN`."""
 
 NUMBERS = {"account": pl.Int64, "owner": pl.Int64, "cash": pl.Float64, "size": pl.Float64, "entry": pl.Float64}
 NUMBERS |= {"wallet": pl.Float64}
-WORDS = ("protocol", "mode", "market")
-COLUMNS = ("account", "protocol", "owner", "mode", "cash", "market", "size", "entry", "wallet")
+WORDS = ("protocol", "cohort", "mode", "market")
+COLUMNS = ("account", "protocol", "owner", "cohort", "mode", "cash", "market", "size", "entry", "wallet")
 REQUIRED = ("account", "cash", "market", "size", "entry")
 TOLERANCE = 1e-9
 
@@ -30,7 +28,7 @@ TOLERANCE = 1e-9
 def read_accounts(path: Path) -> pl.DataFrame:
     """The rows of the file in its order, checked, every optional column there.
 
-    Columns: account, protocol ("": none given), owner, mode, cash, market ("": no position), size, entry, wallet, and
+    Columns: account, protocol ("": none given), owner, cohort ("": none given), mode, cash, market ("": no position), size, entry, wallet, and
     the file's `coin:` columns.
 
     Raises
@@ -50,37 +48,6 @@ def read_accounts(path: Path) -> pl.DataFrame:
 def coin_columns(frame: pl.DataFrame) -> list[str]:
     """Names of the collateral columns."""
     return [name for name in frame.columns if name.startswith(COIN)]
-
-
-def to_snapshot(record: Record, time: Literal["start", "end"] = "end") -> pl.DataFrame:
-    """The accounts of a run at its start or end, in the form that `read_accounts` takes.
-
-    A record knows the equity of an account and not its coins, so collateral comes as cash of the same value.  System
-    accounts without positions (a vault, an empty street) are left out, as the next world has its own.
-
-    Raises
-    ------
-    ValueError
-        Another time than start or end.
-    """
-    if time not in ("start", "end"):
-        raise ValueError(f"a record holds positions at 'start' and 'end', not at '{time}'")
-    accounts, positions = _at(record["accounts"], time), _at(record["positions"], time)
-    of_account = ["protocol", "account"]
-    profit = positions.group_by(of_account, maintain_order=True).agg(pl.col("profit").sum())
-    return (
-        accounts.filter((pl.col("mode") != "system") | (pl.col("positions") > 0))
-        .join(profit, on=of_account, how="left", maintain_order="left")
-        .with_columns(cash=pl.col("equity") - pl.col("profit").fill_null(0.0), wallet=pl.lit(0.0))
-        .join(positions.drop("time", "profit"), on=of_account, how="left", maintain_order="left")
-        .with_columns(pl.col("market").str.strip_suffix("-PERP").fill_null(""), pl.col("size", "entry").fill_null(0.0))
-        .select(COLUMNS)
-    )
-
-
-def _at(table: pl.DataFrame, time: str) -> pl.DataFrame:
-    """Rows of the first or the last sample."""
-    return table.filter(pl.col("time") == (pl.col("time").min() if time == "start" else pl.col("time").max()))
 
 
 # reading
@@ -197,7 +164,7 @@ def _check_accounts(frame: pl.DataFrame, path: Path) -> None:
     if twice.any():
         market = frame["market"].filter(twice)[0] or "no market"
         _refuse(twice, path, names, f"has {market} twice", "add the two rows up into one")
-    for name in ("owner", "mode", "cash", "wallet", *coin_columns(frame)):
+    for name in ("owner", "cohort", "mode", "cash", "wallet", *coin_columns(frame)):
         differs = frame.select(pl.col(name) != pl.col(name).first().over(key)).to_series()
         _refuse(differs, path, names, f"has another {name} on an earlier row", f"give one {name} an account")
     open_ = (pl.col("size") != 0.0).cast(pl.Int64)

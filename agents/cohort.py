@@ -6,6 +6,7 @@ of its own will the more the deeper its drawdown, stops out a losing position, o
 Draws are made only for those whose candidate is due.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import mesa
@@ -200,7 +201,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
                 notional = float(np.sum(np.abs(filled) * p.terms.price[markets[part]]))
                 self.world.voluntary[self.name] = self.world.voluntary.get(self.name, 0.0) + notional
 
-        self._send(p.chain, why, run, len(ids))
+        self._send(p.chain, why, run, ids)
 
     def _top_up(self, chosen: Ints) -> None:
         """Deposit part of the idle wallet, on the chain where it lies."""
@@ -221,16 +222,30 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
             pays[first] = True
             pays &= amounts > 1.0
             if pays.any():
-                p.deposit(rows[pays], amounts[pays], collateral)
-                self.actions += int(pays.sum())
+                self.actions += int(np.count_nonzero(p.deposit(rows[pays], amounts[pays], collateral)))
 
-        self._send(here, "top_up", run, len(ids))
+        self._send(here, "top_up", run, ids)
 
-    def _send(self, chain: str, kind: str, run: Any, units: int) -> None:
+    def _send(self, chain: str, kind: str, run: Callable[[Inclusion], None], ids: Ints) -> None:
+        """Send a bundle, one unit an account; what is included pays its gas first."""
         p = self.params
+
+        def execute(inclusion: Inclusion) -> None:
+            self._pay_gas(chain, ids[inclusion.first : inclusion.last], inclusion.fee)
+            run(inclusion)
+
         self.world.submit(
-            self.name, chain, kind, run, units=units, tip=p.tip, gas=p.gas, latency=p.latency, jitter=self.jitter
+            self.name, chain, kind, execute, units=len(ids), tip=p.tip, gas=p.gas, latency=p.latency,
+            jitter=self.jitter,
         )  # fmt: skip
+
+    def _pay_gas(self, chain: str, ids: Ints, fee: float) -> None:
+        """Each owner pays for its accounts out of its idle wallet, where that lies, as far as it goes."""
+        p, treasury = self.target, self.world.treasury
+        token = treasury.token(p.spec.settlement, self.params.wallet_chain or p.chain)
+        holders, accounts = np.unique(p.ledger.holder[p.ledger.rows(ids)], return_counts=True)
+        paid = np.minimum(fee / len(ids) * accounts, np.maximum(treasury.balance[holders, token], 0.0))
+        treasury.collect(holders, treasury.holder(f"fees:{chain}"), token, paid)
 
     # what is looked at
 

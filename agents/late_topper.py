@@ -155,8 +155,7 @@ class LateTopper(Resident):
         if not self._holds_position():
             self.too_late += 1
         elif amount > 0.0:
-            p.deposit(np.array([p.ledger.row(self._account)]), np.array([amount]))
-            self.paid += amount
+            self.paid += float(p.deposit(np.array([p.ledger.row(self._account)]), np.array([amount]))[0])
 
     def _cross(self, bridge: Bridge, amount: float) -> None:
         """Send the money home; it is deposited when it has arrived.  A bridge that refuses is tried again."""

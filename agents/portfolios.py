@@ -15,6 +15,7 @@ from abm.draws import Draws
 from abm.identity import OWNER_STRIDE
 from abm.ledger import CROSS, ISOLATED
 from abm.protocol.protocol import Protocol
+from abm.protocol.subaccounts import stand
 from abm.spec import Fraction, NonNegative, Positive
 from agents.resident import Params
 
@@ -161,21 +162,15 @@ def _fund(
     protocol: Protocol, portfolio: Portfolio, params: Any, rows: Ints, holders: Ints, index: Ints, part: Floats
 ) -> None:
     """Deposits of the settlement asset and of coins, and the scaling down of what the initial margin does not allow."""
-    treasury, ledger = protocol.treasury, protocol.ledger
     equity = portfolio.equity[index] * part
     coin_part = portfolio.coin_part[index]
     for c, share in enumerate(params.coins):
         h = protocol.collaterals.index((share.asset, share.chain or protocol.chain))
         price = float(protocol.terms.coin_price[h])
-        amounts = equity * coin_part[:, c] / price
-        treasury.inject_many(np.array([protocol.holder]), protocol.coin_tokens[h], np.array([amounts.sum()]))
-        ledger.coins[rows, h] += amounts
-        ledger.deposited[rows] += amounts * price
+        protocol.endow(rows, equity * coin_part[:, c] / price, h)
     cash = equity * (1.0 - coin_part.sum(axis=1))
-    treasury.inject(protocol.holder, protocol.cash_token, float(np.sum(cash)))
-    ledger.quote[rows] += cash
-    ledger.deposited[rows] += cash
-    protocol.log_rows("deposit", rows, "", protocol.spec.settlement, cash)
+    protocol.treasury.inject(protocol.holder, protocol.cash_token, float(np.sum(cash)))
+    protocol.endow(rows, cash)
 
 
 def _take_positions(protocol: Protocol, portfolio: Portfolio, rows: Ints, index: Ints, isolated: bool) -> None:
@@ -194,10 +189,7 @@ def _take_positions(protocol: Protocol, portfolio: Portfolio, rows: Ints, index:
     i, k = np.nonzero(market >= 0)
     sizes, markets = size[i, k], market[i, k]
     prices = terms.price[markets]
-    totals = np.bincount(markets, weights=sizes, minlength=len(terms.price))
-    m = np.arange(len(terms.price))
-    ledger.trade(rows[i], markets, sizes, prices, protocol.funding, protocol.tape.time)
-    ledger.trade(np.full(len(m), protocol.street), m, -totals, terms.price, protocol.funding, protocol.tape.time)
+    stand(protocol, rows[i], markets, sizes, prices)
     drift = gain[i, k] * np.sign(sizes)
     held = ledger.slot_market[rows[i]] == markets[:, None]
     where = np.argmax(held, axis=1)

@@ -19,7 +19,7 @@ from abm.identity import account_id, owner_ids
 from abm.ledger import CROSS, ISOLATED
 from abm.model import CrossMarginModel, Turn
 from abm.protocol.protocol import Protocol
-from abm.protocol.subaccounts import open_account
+from abm.protocol.subaccounts import open_account, stand
 from abm.spec import AgentSpec
 from abm.tape import Cause
 from abm.timetable import on_grid
@@ -145,16 +145,15 @@ class Resident(mesa.Agent):  # type: ignore[misc]
         ScenarioError
             The deposit does not meet its initial margin.
         """
-        rows, at = np.array([protocol.ledger.row(account), protocol.street]), np.array([market, market])
+        row, at = np.array([protocol.ledger.row(account)]), np.array([market])
         price = float(protocol.terms.price[market])
-        if not protocol.admits(rows[:1], at[:1], np.array([size]))[0]:
+        if not protocol.admits(row, at, np.array([size]))[0]:
             raise ScenarioError(
                 f"agents.{self.name}.params",
                 f"{abs(size) * price:.0f} USD of {protocol.markets[market]} need more initial margin than the deposit",
                 "lower the leverage or the size",
             )
-        sizes = np.array([size, -size])
-        protocol.ledger.trade(rows, at, sizes, np.full(2, price), protocol.funding, protocol.tape.time)
+        stand(protocol, row, at, np.array([size]), np.array([price]))
 
     # what it sees
 

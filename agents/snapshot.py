@@ -15,10 +15,15 @@ from abm.errors import AccountsFileError, nearest
 from abm.ledger import MODES
 from abm.model import CrossMarginModel
 from abm.protocol.protocol import Protocol
-from agents.accounts_file import COIN, coin_columns, read_accounts, to_snapshot
+from abm.protocol.subaccounts import stand
+from agents.accounts_file import COIN, coin_columns, read_accounts
 from agents.cohort import Crowd, CrowdParams
+from agents.run_accounts import to_snapshot
 
 __all__ = ["Snapshot", "SnapshotParams", "read_accounts", "to_snapshot"]
+
+ROUNDING = 1e-9
+"""Part of an account's notional that its equity may lie below zero by rounding."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,6 +33,8 @@ class SnapshotParams(CrowdParams):
     """Keys of a snapshot: its file, and how the accounts behave."""
 
     file: str = Field(description="accounts and positions, Parquet or CSV (docs/accounts.md)")
+    cohort: str = Field("", description="take the file's accounts of this cohort alone; empty: all")
+    rest: bool = Field(True, description="take the file's system accounts to the street; once for each protocol")
 
 
 class Snapshot(Crowd):
@@ -39,7 +46,7 @@ class Snapshot(Crowd):
     def open_accounts(self, model: CrossMarginModel) -> Ints:
         """Open the file's accounts at the opening's prices, with their ids; the ids of those that are not system."""
         path, p = Path(self.params.file), self.target
-        rows = _of_protocol(read_accounts(path), path, p, sorted(self.world.protocols))
+        rows = self._mine(_of_protocol(read_accounts(path), path, p, sorted(self.world.protocols)), path)
         _check_fit(rows, path, p)
         accounts = rows.filter(pl.col("mode") != "system").unique("account", keep="first", maintain_order=True)
         ids = accounts["account"].to_numpy()
@@ -47,10 +54,27 @@ class Snapshot(Crowd):
         before = float(np.sum(p.ledger.quote))
         _credit(p, rows, accounts, at)
         _take_positions(p, rows)
-        p.treasury.inject(p.holder, p.cash_token, float(np.sum(p.ledger.quote)) - before)
+        _bring_cash(p, float(np.sum(p.ledger.quote)) - before, path)
         _check_solvent(p, at, path)
         self._fill_wallets(accounts, at)
         return ids
+
+    def _mine(self, rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+        """The rows of its cohort, and of the rest of the market.
+
+        Raises
+        ------
+        AccountsFileError
+            The file has no account of the cohort.
+        """
+        system, cohort = pl.col("mode") == "system", self.params.cohort
+        mine = rows.filter(~system & (pl.col("cohort").is_in([cohort]) if cohort else True))
+        if cohort and mine.is_empty():
+            raise AccountsFileError(
+                str(path), f"no account of cohort '{cohort}' in {self.target.name}",
+                nearest(cohort, rows["cohort"].unique()),
+            )  # fmt: skip
+        return rows.filter((system & self.params.rest) | pl.col("row").is_in(mine["row"].implode()))
 
     def _add(self, accounts: pl.DataFrame, path: Path) -> Ints:
         """Rows of the new accounts in the ledger.
@@ -126,42 +150,46 @@ def _check_fit(rows: pl.DataFrame, path: Path, protocol: Protocol) -> None:
 
 def _credit(protocol: Protocol, rows: pl.DataFrame, accounts: pl.DataFrame, at: Ints) -> None:
     """Cash and coins of the accounts; what system accounts have goes to the street."""
-    ledger = protocol.ledger
     system = rows.filter(pl.col("mode") == "system").unique("account", keep="first", maintain_order=True)
     at = np.append(at, protocol.street)
 
     def amounts(column: str) -> Floats:
         return np.append(accounts[column].to_numpy(), float(np.sum(system[column].to_numpy())))
 
-    cash = amounts("cash")
-    ledger.quote[at] += cash
-    ledger.deposited[at] += cash
-    protocol.log_rows("deposit", at, "", protocol.spec.settlement, cash)
-    for h, (asset, chain) in enumerate(protocol.collaterals):
-        if (name := f"{COIN}{asset}@{chain}") in accounts.columns:
-            coins = amounts(name)
-            protocol.treasury.inject(protocol.holder, protocol.coin_tokens[h], float(np.sum(coins)))
-            ledger.coins[at, h] += coins
-            ledger.deposited[at] += coins * float(protocol.terms.coin_price[h])
-            protocol.log_rows("deposit", at[coins > 0.0], "", asset, coins[coins > 0.0])
+    protocol.endow(at, amounts("cash"))
+    for h in range(len(protocol.collaterals)):
+        if (name := f"{COIN}{protocol.asset_name(h)}") in accounts.columns:
+            protocol.endow(at, amounts(name), h)
 
 
 def _take_positions(protocol: Protocol, rows: pl.DataFrame) -> None:
-    """Positions at their entry prices, those of system accounts on the street, which takes what rounding leaves."""
-    ledger = protocol.ledger
+    """Positions at their entry prices, those of system accounts on the street."""
     held = rows.filter(pl.col("size") != 0.0)
     ordinary = (held["mode"] != "system").to_numpy()
     ids, sizes, entries = (held[name].to_numpy() for name in ("account", "size", "entry"))
     markets = _numbered(held["market"], protocol.assets)
     at = np.full(len(held), protocol.street)
-    at[ordinary] = ledger.rows(ids[ordinary])
-    rest = -np.bincount(markets, sizes, len(protocol.markets))
-    every = np.arange(len(rest))
-    ledger.trade(
-        np.concatenate([at, np.full(len(rest), protocol.street)]), np.concatenate([markets, every]),
-        np.concatenate([sizes, rest]), np.concatenate([entries, protocol.terms.price]), protocol.funding,
-        protocol.tape.time,
-    )  # fmt: skip
+    at[ordinary] = protocol.ledger.rows(ids[ordinary])
+    stand(protocol, at, markets, sizes, entries)
+
+
+def _bring_cash(protocol: Protocol, claims: float, path: Path) -> None:
+    """The cash behind the accounts' claims.
+
+    Raises
+    ------
+    AccountsFileError
+        The accounts owe more in all than there is, also when the street has met its margin.
+    """
+    if float(protocol.treasury.balance[protocol.holder, protocol.cash_token]) + claims < 0.0:
+        protocol.counterparty.street_call()
+    short = -claims - float(protocol.treasury.balance[protocol.holder, protocol.cash_token])
+    if short > 0.0:
+        raise AccountsFileError(
+            str(path), f"the accounts of {protocol.name} owe {short:.2f} USD more than all others have",
+            "add the account that has lent it, e.g. cash of one of mode system",
+        )  # fmt: skip
+    protocol.treasury.inject(protocol.holder, protocol.cash_token, claims)
 
 
 def _check_solvent(protocol: Protocol, at: Ints, path: Path) -> None:
@@ -172,8 +200,9 @@ def _check_solvent(protocol: Protocol, at: Ints, path: Path) -> None:
     AccountsFileError
         One does.
     """
-    equity = protocol.engine.assess(protocol.ledger, protocol.terms, at).equity
-    short = np.flatnonzero(equity < 0.0)
+    view = protocol.engine.assess(protocol.ledger, protocol.terms, at)
+    equity = view.equity
+    short = np.flatnonzero(equity < -ROUNDING * (1.0 + view.notional))
     if len(short):
         account, amount = int(protocol.ledger.id[at[short[0]]]), float(equity[short[0]])
         raise AccountsFileError(

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from abm.errors import ScenarioError
+from abm.errors import ScenarioError, nearest
 from abm.model import CrossMarginModel, Progress
 from abm.prices import PricePath
 from abm.record import Record
 from abm.scenario import Scenario
+from abm.spec import AgentSpec
 from agents.population import populate
 
 __all__ = ["build", "check", "run_id", "simulate", "with_accounts"]
@@ -59,28 +61,49 @@ def build(
 
 
 def with_accounts(scenario: Scenario, accounts: Path) -> Scenario:
-    """The scenario with its cohorts replaced by a snapshot, which behaves as the first of them did.
+    """The scenario with its cohorts replaced by the accounts of a file.
+
+    Where the file names cohorts, as that of a run does, each behaves as the scenario's cohort of that name; else all
+    behave as the first.
 
     Raises
     ------
-    ScenarioError
-        The scenario has no cohort whose place the snapshot could take.
+    UserError
+        The scenario has no cohort whose place the accounts could take, or not those that the file names, or the file
+        is no file of accounts.
     """
-    from agents.snapshot import SnapshotParams
+    from agents.accounts_file import read_accounts
 
-    cohorts = [a for a in scenario.agents if a.kind == "cohort"]
-    if not cohorts:
+    crowds = [a for a in scenario.agents if a.kind in ("cohort", "snapshot")]
+    if not crowds:
         raise ScenarioError(
             "--accounts", "the scenario has no cohort to replace", "add one that says how accounts behave"
         )
-    first = cohorts[0]
-    kept = {k: v for k, v in first.params.items() if k in SnapshotParams.model_fields}
+    frame = read_accounts(accounts)
+    told = frame.filter(frame["mode"] != "system")["cohort"].unique(maintain_order=True).to_list()
+    known = {name: spec for spec in crowds for name in spec.names}
+    for name in told if told != [""] else ():
+        if name not in known:
+            what = f"no cohort '{name}' in the scenario" if name else "some accounts name a cohort, and others none"
+            raise ScenarioError("--accounts", what, nearest(name, known) + ", or leave the column `cohort` out")
+    chosen = [known[name] for name in told] if told != [""] else crowds[:1]
     data = scenario.to_dict()
-    snapshot = {
-        "kind": "snapshot", "name": "snapshot", "cadence": first.cadence, "params": kept | {"file": str(accounts)},
-    }  # fmt: skip
-    data["agents"] = [snapshot] + [a for a in data["agents"] if a["kind"] != "cohort"]
+    data["agents"] = [a for a in data["agents"] if a["kind"] not in ("cohort", "snapshot")]
+    for i, (name, spec) in enumerate(zip(told, chosen, strict=True)):
+        first = all(s.params["protocol"] != spec.params["protocol"] for s in chosen[:i])
+        data["agents"].append(_snapshot(name, spec, accounts, rest=first))
     return Scenario.from_dict(data, where="--accounts")
+
+
+def _snapshot(cohort: str, like: AgentSpec, accounts: Path, *, rest: bool) -> dict[str, Any]:
+    """An agent that opens the file's accounts of a cohort, and behaves like another; `rest`: and the system accounts."""
+    from agents.snapshot import SnapshotParams
+
+    kept = {k: v for k, v in like.params.items() if k in SnapshotParams.model_fields}
+    return {
+        "kind": "snapshot", "name": cohort or "snapshot", "cadence": like.cadence,
+        "params": kept | {"file": str(accounts), "cohort": cohort, "rest": rest},
+    }  # fmt: skip
 
 
 def check(scenario: Scenario) -> None:

@@ -3,6 +3,10 @@
 Rank `leverage_profit` is |notional| / value * max(profit, 0) / entry notional, the form recovered from the running
 engine of Hyperliquid (design, section 7); `hedge_aware` multiplies it by the unhedged part |net| / gross of the
 account's notional; `size` takes the largest first; `pro_rata` takes the same fraction of everybody.
+
+What winners give up against the price that decides breaches covers what is missing on the account, as far as anything
+is (layer `adl` of the losses, part of the breach's deficit).  What they give or get beyond that is the rule's price
+against the market's (layer `adl_surplus`, signed), and no deficit.
 """
 
 from __future__ import annotations
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
 
 __all__ = ["deleverage", "scores", "triggered"]
+
+ROUNDING = 1e-9
+"""Part of what winners give up that is taken for rounding."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,11 +82,13 @@ def deleverage(protocol: Protocol, row: int, slot: int) -> float:
     closed = float(np.sum(taken))
     if closed == 0.0:
         return 0.0
+    missing = max(-float(protocol.engine.assess(ledger, protocol.terms, np.array([row])).equity[0]), 0.0)
     everyone = np.append(winners, row)
     sizes = np.append(sign * taken, -sign * closed)
     n = len(everyone)
     ledger.trade(everyone, np.full(n, market), sizes, np.full(n, price), protocol.funding, tape.time)
-    _log(protocol, row, market, winners, sign * taken, price)
+    _log(protocol, market, everyone, sizes, price)
+    _log_losses(protocol, row, winners, sign * taken * (price - float(protocol.terms.price[market])), missing)
     return closed
 
 
@@ -122,21 +131,32 @@ def _allocate(protocol: Protocol, market: int, side: float, quantity: float) -> 
         held[chosen[worthless]] = 0.0
 
 
-def _log(protocol: Protocol, row: int, market: int, winners: Ints, taken: Floats, price: float) -> None:
-    """The execution, and what each winner gave up against the price that decides breaches."""
+def _log(protocol: Protocol, market: int, everyone: Ints, sizes: Floats, price: float) -> None:
+    """The execution, and the trades of the winners and of the account, which comes last."""
     ledger, tape = protocol.ledger, protocol.tape
-    name = protocol.markets[market]
-    number = tape.log.counts["liquidations"]
-    breach = int(ledger.breach[row])
-    closed = -float(np.sum(taken))
-    if breach >= 0:  # the vault's own positions serve no breach
+    name, row = protocol.markets[market], int(everyone[-1])
+    number, breach = tape.log.counts["liquidations"], int(ledger.breach[row])
+    if breach < 0:  # the vault's own positions serve no breach
+        number = -1
+    else:
         tape.log.row(
             "liquidations", number, breach, *tape.place, tape.round, protocol.name, int(ledger.id[row]), name,
-            closed, price, 0.0, "", "adl", -1, 0.0,
+            float(sizes[-1]), price, 0.0, "", "adl", -1, 0.0,
         )  # fmt: skip
-    given_up = taken * (price - float(protocol.terms.price[market]))
-    protocol.log_rows("adl", winners, name, protocol.assets[market], taken, number if breach >= 0 else -1)
-    tape.log.rows(
-        "losses", len(winners), time=tape.time, protocol=protocol.name, breach=breach, layer="adl",
-        account=ledger.id[winners], amount=given_up,
-    )  # fmt: skip
+    protocol.log_rows("adl", everyone, name, protocol.assets[market], sizes, number, price)
+
+
+def _log_losses(protocol: Protocol, row: int, winners: Ints, given_up: Floats, missing: float) -> None:
+    """What the winners gave up: as far as it covers what was missing, and the rest."""
+    ledger, tape = protocol.ledger, protocol.tape
+    breach, total = int(ledger.breach[row]), float(np.sum(given_up))
+    part = min(missing / total, 1.0) if total > 0.0 else 0.0
+    part = 1.0 if part > 1.0 - ROUNDING else part
+    if part > 0.0:
+        protocol.deficit(breach, part * total)
+    for layer, amounts in (("adl", part * given_up), ("adl_surplus", (1.0 - part) * given_up)):
+        if amounts.any():
+            tape.log.rows(
+                "losses", len(winners), time=tape.time, protocol=protocol.name, breach=breach, layer=layer,
+                account=ledger.id[winners], amount=amounts,
+            )  # fmt: skip

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from abm.protocol.breaches import Episodes, find_breached, heal, record_breaches
 from abm.protocol.liquidation import close_positions, sell_collateral, stakes, take_home, wanted, worst_first
 from abm.protocol.waterfall import cover, take_over
+from abm.protocol.withdrawals import serve_queue
 
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
@@ -53,7 +54,7 @@ def _pay_withdrawals(protocol: Protocol) -> None:
     """Serve the queue; while it waits, what accounts owe here is called in from other chains."""
     if protocol.queue:
         take_home(protocol, protocol.ledger.by_id(np.flatnonzero(protocol.ordinary())))
-        protocol.serve_queue()
+        serve_queue(protocol)
 
 
 def _serve(protocol: Protocol, rows: Ints, free: Floats) -> bool:

@@ -36,20 +36,22 @@ class Counterparty:
         total = sum(quotes[a] for a in accounts)
         self._protocol.tape.books.set_maker_depth(int(self._protocol.books[market]), total)
 
-    def trade(self, rows: Ints, market: int, sizes: Floats, price: float) -> None:
-        """Book the accounts' trades at a price, and the opposite ones of makers and street."""
+    def trade(self, rows: Ints, market: int, sizes: Floats, price: float) -> tuple[Ints, Floats]:
+        """Book the accounts' trades at a price, and the opposite ones of makers and street: rows and sizes of those."""
         p = self._protocol
         others, shares = self._makers(market)
         net = float(np.sum(sizes))
         against = -net * shares
         others, against = others[against != 0.0], against[against != 0.0]
-        street = -net - float(np.sum(against))
-        all_rows = np.concatenate([rows, others, [p.street]]).astype(np.int64)
-        all_sizes = np.concatenate([sizes, against, [street]])
+        others = np.append(others, p.street)
+        against = np.append(against, -net - float(np.sum(against)))
+        all_rows = np.concatenate([rows, others]).astype(np.int64)
+        all_sizes = np.concatenate([sizes, against])
         n = len(all_rows)
         p.ledger.trade(
             all_rows, np.full(n, market), all_sizes, np.full(n, price), p.funding, p.tape.time
         )  # fmt: skip
+        return others, against
 
     def _makers(self, market: int) -> tuple[Ints, Floats]:
         """Rows of the makers that quote and are not in breach, and the share of the volume that each takes."""

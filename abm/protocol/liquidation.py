@@ -128,7 +128,7 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
     ledger, tape = protocol.ledger, protocol.tape
     penalties = np.zeros(len(rows))
     rate, least = protocol.spec.liquidation.penalty, protocol.spec.liquidation.least_fill
-    for h, (asset, place) in enumerate(protocol.collaterals):
+    for h, (asset, _) in enumerate(protocol.collaterals):
         book = protocol.spot_books[h]
         if book < 0:
             continue
@@ -146,22 +146,23 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
         sold = sold * (done.fill.volume / order)
         proceeds = sold * done.fill.price
         penalty = np.minimum(rate * proceeds, np.maximum(ledger.quote[who] + proceeds, 0.0))
-        _swap(protocol, h, book, who, sold, proceeds, penalty)
+        _swap(protocol, h, who, sold, proceeds, penalty)
         penalties[chosen] += penalty
         share = sold / np.sum(sold) if done.move >= 0 else np.zeros(len(sold))
         names = [keepers[i] for i in chosen]
         _log(protocol, who, asset, -sold, done.fill.price, penalty, names, route, done.move, share)
-        protocol.log_rows("seized", who, asset, f"{asset}@{place}", -sold)
+        protocol.log_rows("seized", who, asset, protocol.asset_name(h), -sold)
+        protocol.log_rows("proceeds", who, asset, protocol.spec.settlement, proceeds)
+        protocol.log_rows("penalty", who, asset, protocol.spec.settlement, -penalty)
     tape.round += 1
     return penalties
 
 
-def _swap(protocol: Protocol, h: int, book: int, rows: Ints, sold: Floats, proceeds: Floats, penalty: Floats) -> None:
-    """Coins to the venue, its settlement coins to the protocol, the account's balances, the penalty to the fund."""
+def _swap(protocol: Protocol, h: int, rows: Ints, sold: Floats, proceeds: Floats, penalty: Floats) -> None:
+    """Coins to the market, its settlement coins to the protocol, the account's balances, the penalty to the fund."""
     treasury, ledger = protocol.treasury, protocol.ledger
-    reserve = treasury.holder(f"venue:{protocol.tape.books.names[book].venue}")
-    treasury.move(protocol.holder, reserve, protocol.coin_tokens[h], float(np.sum(sold)))
-    treasury.move(reserve, protocol.holder, protocol.cash_token, float(np.sum(proceeds)))
+    treasury.move(protocol.holder, treasury.outside, protocol.coin_tokens[h], float(np.sum(sold)))
+    treasury.move(treasury.outside, protocol.holder, protocol.cash_token, float(np.sum(proceeds)))
     ledger.coins[rows, h] = np.maximum(ledger.coins[rows, h] - sold, 0.0)
     ledger.quote[rows] += proceeds - penalty
     ledger.changed[rows] = protocol.tape.time
@@ -172,7 +173,8 @@ def take_home(protocol: Protocol, rows: Ints) -> None:
     """Settle what some accounts (in order of id) owe in the settlement asset out of their remote balances of it.
 
     An account owes what its equity in that asset, positions at the price that decides breaches, lies below zero.  It
-    is credited at once; the coins travel over the bridge and are cash when they arrive.
+    is credited at once, without a haircut: from then on the bridge is the protocol's risk, and what has not arrived is
+    missing from its cash (`in_transit`), which withdrawals and rewards wait for.
     """
     ledger = protocol.ledger
     for h, (asset, _) in enumerate(protocol.collaterals):
@@ -187,6 +189,7 @@ def take_home(protocol: Protocol, rows: Ints) -> None:
         ledger.quote[who] += amounts
         ledger.changed[who] = protocol.tape.time
         protocol.log_rows("settled", who, "", asset, amounts)
+        protocol.log_rows("settled", who, "", protocol.asset_name(h), -amounts)
 
 
 def _owed_at_home(protocol: Protocol, rows: Ints) -> Floats:

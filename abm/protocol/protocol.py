@@ -16,10 +16,12 @@ from abm.margin.engine import Engine, Terms
 from abm.margin.watch import Watch
 from abm.margin.weighted import initial_fraction
 from abm.oracles.feed import Feed
+from abm.protocol.bookings import Booking, log_bookings
 from abm.protocol.counterparty import Counterparty
 from abm.protocol.history import History, Prices
 from abm.protocol.liquidation import Stakes
 from abm.protocol.remote import Remote
+from abm.protocol.withdrawals import withdraw, withdrawable
 from abm.spec import ProtocolSpec
 from abm.tape import Cause, Tape
 from abm.treasury import Treasury
@@ -160,12 +162,22 @@ class Protocol:
 
     # money
 
-    def deposit(self, rows: Ints, amounts: Floats, collateral: int = -1) -> None:
+    def deposit(self, rows: Ints, amounts: Floats, collateral: int = -1) -> Floats:
         """Coins from the owners' wallets: settlement asset (-1), or a collateral by its position in the list.
 
-        Remote collateral counts once its message is final.
+        A deposit that the wallet does not cover is refused, as a chain reverts it; of several out of one wallet, those
+        that do not fit together with all before them.  Returns what was taken of each.  Remote collateral counts once
+        its message is final.
         """
         token = self.cash_token if collateral < 0 else self.coin_tokens[collateral]
+        accepted = self.treasury.covers(self.ledger.holder[rows], token, amounts) & (amounts > 0.0)
+        taken = np.where(accepted, amounts, 0.0)
+        if accepted.any():
+            self._take(rows[accepted], amounts[accepted], collateral, token)
+        return taken
+
+    def _take(self, rows: Ints, amounts: Floats, collateral: int, token: int) -> None:
+        """Book deposits that are covered."""
         self.treasury.collect(self.ledger.holder[rows], self.holder, token, amounts)
         value = 1.0 if collateral < 0 else float(self.terms.coin_price[collateral])
         np.add.at(self.ledger.deposited, rows, amounts * value)
@@ -177,8 +189,28 @@ class Protocol:
             self.ledger.changed[rows] = self.tape.time
         else:
             self.remote.announce(self.ledger.id[rows], amounts, collateral, self.tape.time)
-        asset = self.spec.settlement if collateral < 0 else self.collaterals[collateral][0]
-        self.log_rows("deposit", rows, "", asset, amounts)
+        self.log_rows("deposit", rows, "", self.asset_name(collateral), amounts)
+
+    def endow(self, rows: Ints, amounts: Floats, collateral: int = -1) -> None:
+        """What accounts hold at the opening, out of nothing: settlement asset or a collateral, known at once.
+
+        Of the settlement asset the ledger is credited and the cash is the caller's to bring: debts are among it.
+        """
+        if collateral < 0:
+            self.ledger.quote[rows] += amounts
+            self.ledger.deposited[rows] += amounts
+        else:
+            self.treasury.inject(self.holder, self.coin_tokens[collateral], float(np.sum(amounts)))
+            self.ledger.coins[rows, collateral] += amounts
+            self.ledger.deposited[rows] += amounts * float(self.terms.coin_price[collateral])
+        some, name = amounts != 0.0, self.asset_name(collateral)
+        self.log_rows("deposit", rows[some], "", name, amounts[some])
+        if collateral >= 0 and self.remote.bridge[collateral] is not None:
+            self.log_rows("credit", rows[some], "", name, amounts[some])
+
+    def asset_name(self, collateral: int) -> str:
+        """How events name what is booked: the settlement asset (-1), or a collateral as ASSET@CHAIN."""
+        return self.spec.settlement if collateral < 0 else "@".join(self.collaterals[collateral])
 
     def credit_remote(self, now: float) -> None:
         """Count the remote deposits whose message has become final."""
@@ -186,53 +218,18 @@ class Protocol:
             rows = self.ledger.rows(ids)
             np.add.at(self.ledger.coins[:, collateral], rows, amounts)
             self.ledger.changed[rows] = now
-            self.log_rows("credit", rows, "", self.collaterals[collateral][0], amounts)
+            self.log_rows("credit", rows, "", self.asset_name(collateral), amounts)
 
     def withdrawable(self, row: int) -> float:
-        """What the initial margin leaves free in the settlement asset, USD."""
-        view = self.engine.assess(self.ledger, self.terms, np.array([row]))
-        return max(0.0, float(view.margin_equity[0] - view.im[0]))
+        """What the initial margin leaves free in the settlement asset, less what waits in the queue already, USD."""
+        return withdrawable(self, row)
 
     def withdraw(self, row: int, amount: float) -> float:
-        """Settlement asset to the owner's wallet, as the initial margin and the cash here allow.
+        """Settlement asset to the owner's wallet, as the initial margin and the cash here allow; what was paid now.
 
-        What the cash does not cover waits in the queue.  Returns what was paid now.
+        What the cash does not cover waits in the queue.
         """
-        amount = min(amount, self.withdrawable(row))
-        if amount <= 0.0:
-            return 0.0
-        cash = float(self.treasury.balance[self.holder, self.cash_token])
-        paid = 0.0 if self.queue else min(amount, max(cash, 0.0))
-        if paid < amount:
-            self.queue.append((int(self.ledger.id[row]), amount - paid))
-            self.tape.event(
-                "queued", self.name, int(self.ledger.id[row]), "", self.spec.settlement, amount - paid
-            )  # fmt: skip
-        if paid > 0.0:
-            self._pay_out(row, paid)
-        return paid
-
-    def _pay_out(self, row: int, amount: float) -> None:
-        self.treasury.move(self.holder, int(self.ledger.holder[row]), self.cash_token, amount)
-        self.ledger.quote[row] -= amount
-        self.ledger.deposited[row] -= amount
-        self.ledger.changed[row] = self.tape.time
-        self.tape.event("withdraw", self.name, int(self.ledger.id[row]), "", self.spec.settlement, -amount)
-
-    def serve_queue(self) -> None:
-        """Pay waiting withdrawals in order, as cash and margins allow."""
-        while self.queue:
-            account, amount = self.queue[0]
-            row = self.ledger.row(account)
-            amount = min(amount, self.withdrawable(row))
-            cash = max(float(self.treasury.balance[self.holder, self.cash_token]), 0.0)
-            paid = min(amount, cash)
-            if paid > 0.0:
-                self._pay_out(row, paid)
-            if paid < amount:
-                self.queue[0] = (account, amount - paid)
-                return
-            self.queue.pop(0)
+        return withdraw(self, row, amount)
 
     def carry_home(self, bridge: Bridge, collateral: int, amount: float) -> bool:
         """Send settlement coins from a remote chain home; false where the bridge refuses."""
@@ -324,12 +321,18 @@ class Protocol:
             opposite = float(np.sum(sizes[~side]))
             got = np.where(side, sizes * ((done.fill.volume - opposite) / float(np.sum(sizes[side]))), sizes)
         price = done.fill.price
-        self.counterparty.trade(rows, market, got, price)
-        fee = self.tape.books.fee[book] * np.abs(got) * price
+        others, against = self.counterparty.trade(rows, market, got, price)
+        name, asset = self.markets[market], self.assets[market]
+        booked = [
+            Booking("trade", rows, name, asset, got, price),
+            Booking("other_side", others, name, asset, against, price),
+        ]
         if self.tape.books.fee[book] > 0.0:
+            fee = self.tape.books.fee[book] * np.abs(got) * price
             self.ledger.quote[rows] -= fee
             self.fees += float(np.sum(fee))
-        self.log_rows("trade", rows, self.markets[market], self.assets[market], got)
+            booked.append(Booking("fee", rows, name, self.spec.settlement, -fee))
+        log_bookings(self, *booked)
         return got, price, done.move
 
     def settle_funding(self, market: int, rate: float) -> None:
@@ -342,17 +345,26 @@ class Protocol:
     # logs and audit
 
     def log_rows(
-        self, kind: str, rows: Ints, market: str, asset: str, amounts: Floats, ref: int | NDArray[np.int64] = -1
+        self,
+        kind: str,
+        rows: Ints,
+        market: str,
+        asset: str,
+        amounts: Floats,
+        ref: int = -1,
+        price: float | Floats = 0.0,
     ) -> None:
         """Log one kind of booking of many accounts."""
         time, chain, block = self.tape.place
         self.tape.log.rows(
             "events", len(rows), time=time, chain=chain, block=block, kind=kind, protocol=self.name,
             account=self.ledger.id[rows], market=market, asset=asset, amount=amounts, ref=ref,
+            price=price,
         )  # fmt: skip
 
     def errors(self) -> dict[str, float]:
-        """What does not add up, as a fraction of the gross: cash, each collateral, each market's positions."""
+        """What does not add up, as a fraction of the gross: cash, each collateral (and the worst negative balance
+        of an account in it), each market's positions."""
         ledger = self.ledger
         claims = float(np.sum(ledger.quote)) + self.fund + self.fees + self.bad_debt
         cash = float(self.treasury.balance[self.holder, self.cash_token]) + self.remote.in_transit
@@ -361,7 +373,9 @@ class Protocol:
         for h, token in enumerate(self.coin_tokens):
             claims = float(np.sum(ledger.coins[:, h])) + self.remote.pending(h)
             held = float(self.treasury.balance[self.holder, token])
-            found[f"collateral {'@'.join(self.collaterals[h])}"] = (claims - held) / (abs(held) + abs(claims) + 1.0)
+            gross = abs(held) + abs(claims) + 1.0
+            found[f"collateral {self.asset_name(h)}"] = (claims - held) / gross
+            found[f"overdraft {self.asset_name(h)}"] = float(np.min(ledger.coins[:, h], initial=0.0)) / gross
         for m, error in enumerate(ledger.errors()):
             found[f"positions {self.markets[m]}"] = float(error)
         return found

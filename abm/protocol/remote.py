@@ -83,6 +83,10 @@ class Remote:
         self._announced = waiting
         return known
 
+    def announced(self) -> list[tuple[Ints, Floats, int]]:
+        """Deposits that home does not know of yet: ids, amounts, collateral."""
+        return [(ids, amounts, collateral) for _, ids, amounts, collateral in self._announced]
+
     def pending(self, collateral: int) -> float:
         """Coins deposited remotely that home does not know of yet."""
-        return float(sum(np.sum(amounts) for _, _, amounts, c in self._announced if c == collateral))
+        return float(sum(np.sum(amounts) for _, amounts, c in self.announced() if c == collateral))

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
 
-__all__ = ["open_account", "transfer"]
+__all__ = ["open_account", "stand", "transfer"]
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
@@ -28,6 +29,20 @@ def open_account(protocol: Protocol, owner: int, account: int, *, mode: int, coh
             now=protocol.tape.time,
         )[0]
     )  # fmt: skip
+
+
+def stand(protocol: Protocol, rows: Ints, markets: Ints, sizes: Floats, prices: Floats) -> None:
+    """Positions with which accounts come into the world: those given, and their opposite on the street at today's
+    price.  They move no price, cost no fee, and are booked as `open`."""
+    street = -np.bincount(markets, sizes, len(protocol.markets))
+    rows = np.append(rows, np.full(len(street), protocol.street))
+    markets = np.append(markets, np.arange(len(street)))
+    sizes, prices = np.append(sizes, street), np.append(prices, protocol.terms.price)
+    protocol.ledger.trade(rows, markets, sizes, prices, protocol.funding, protocol.tape.time)
+    for market in range(len(street)):
+        mine = np.flatnonzero((markets == market) & (sizes != 0.0))
+        name, asset = protocol.markets[market], protocol.assets[market]
+        protocol.log_rows("open", rows[mine], name, asset, sizes[mine], price=prices[mine])
 
 
 def transfer(protocol: Protocol, source: int, target: int, amount: float) -> float:

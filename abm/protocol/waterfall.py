@@ -1,4 +1,9 @@
-"""Who pays what is missing: insurance fund, backstop vault, auto-deleveraging, socialised loss, in the stated order."""
+"""Who pays what is missing: insurance fund, backstop vault, auto-deleveraging, socialised loss, in the stated order.
+
+Vault and auto-deleveraging take positions, in the order in which they stand; fund and vault pay debts in cash, in the
+order in which they stand; what is left is bad debt, which all accounts pay at the next funding where `socialise` is a
+layer.  It takes whatever is left, so it stands last (`abm.spec`).
+"""
 
 from __future__ import annotations
 
@@ -59,6 +64,8 @@ def log_loss(protocol: Protocol, row: int, layer: str, amount: float) -> None:
     breach, account = int(ledger.breach[row]), int(ledger.id[row])
     tape.log.row("losses", tape.time, protocol.name, breach, layer, account, amount)
     tape.event(f"loss_{layer}", protocol.name, account, "", protocol.spec.settlement, amount, breach)
+    if layer == "vault":
+        tape.event("loss_vault", protocol.name, protocol.vault_id, "", protocol.spec.settlement, -amount, breach)
 
 
 def take_over(protocol: Protocol, rows: Ints) -> Ints:
@@ -99,22 +106,31 @@ def _vault_takes(protocol: Protocol, row: int) -> bool:
     Nothing is returned to the account (Hyperliquid's backstop; design, section 6).
     """
     ledger, terms, tape = protocol.ledger, protocol.terms, protocol.tape
-    vault = protocol.vault
     if not _vault_room(protocol, np.array([row]))[0]:
         return False
     breach, account = int(ledger.breach[row]), int(ledger.id[row])
     _hand_over(protocol, row)
     left = float(protocol.engine.assess(ledger, terms, np.array([row])).equity[0])
-    ledger.quote[vault] += ledger.quote[row]
-    ledger.coins[vault] += ledger.coins[row]
-    ledger.quote[row] = 0.0
-    ledger.coins[row] = 0.0
-    ledger.changed[row] = tape.time
-    tape.event("vault_takeover", protocol.name, account, "", protocol.spec.settlement, -left, breach)
+    _give_margin(protocol, row, breach)
     if left < 0.0:
         tape.log.row("losses", tape.time, protocol.name, breach, "vault", account, -left)
         protocol.deficit(breach, -left)
     return True
+
+
+def _give_margin(protocol: Protocol, row: int, breach: int) -> None:
+    """The vault takes over what an account has, and owes, in settlement asset and coins."""
+    ledger, both = protocol.ledger, np.array([row, protocol.vault])
+    balances = [float(ledger.quote[row]), *ledger.coins[row].tolist()]
+    ledger.quote[protocol.vault] += ledger.quote[row]
+    ledger.coins[protocol.vault] += ledger.coins[row]
+    ledger.quote[row] = 0.0
+    ledger.coins[row] = 0.0
+    ledger.changed[row] = protocol.tape.time
+    for collateral, amount in enumerate(balances, start=-1):
+        if amount != 0.0:
+            amounts = np.array([-amount, amount])
+            protocol.log_rows("vault_takeover", both, "", protocol.asset_name(collateral), amounts, breach)
 
 
 def _hand_over(protocol: Protocol, row: int) -> None:
@@ -123,11 +139,10 @@ def _hand_over(protocol: Protocol, row: int) -> None:
     for slot in _slots(protocol, row):
         market, size = int(ledger.slot_market[row, slot]), float(ledger.slot_size[row, slot])
         price = float(protocol.terms.price[market])
-        ledger.trade(
-            np.array([row, vault]), np.array([market, market]), np.array([-size, size]), np.array([price, price]),
-            protocol.funding, tape.time,
-        )  # fmt: skip
+        both, sizes = np.array([row, vault]), np.array([-size, size])
+        ledger.trade(both, np.array([market, market]), sizes, np.array([price, price]), protocol.funding, tape.time)
         number = tape.log.counts["liquidations"]
+        protocol.log_rows("handed_over", both, protocol.markets[market], protocol.assets[market], sizes, number, price)
         tape.log.row(
             "liquidations", number, int(ledger.breach[row]), *tape.place, tape.round, protocol.name,
             int(ledger.id[row]), protocol.markets[market], -size, price, 0.0, "", "vault", -1, 0.0,

@@ -1,6 +1,7 @@
 """Money, positions and causes add up, block by block, in worlds where everything that can happen happens."""
 
 import math
+from collections import defaultdict
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,9 @@ from abm.model import CrossMarginModel, Turn
 from abm.record import Record
 from abm.timetable import on_grid
 from tests.abm.worlds import Levers, levers, stressed
+
+DEFICIT = ("fund", "vault", "adl", "bad_debt")
+"""Layers that make up the deficits of breaches; socialised loss pays bad debt later."""
 
 WORLDS = {
     "keepers, cross": Levers(),
@@ -84,12 +88,73 @@ def money_adds_up(model: CrossMarginModel, record: Record) -> None:
     assert max(model.audits.values()) < 1e-9
     ledger = model.world.protocols["harbor"].ledger
     assert np.all(np.abs(ledger.errors()) < 1e-12)
-    gross = 1.0 + losses(record, "fund", "vault", "bad_debt")
-    served = record["losses"].filter((pl.col("breach") >= 0) & pl.col("layer").is_in(["fund", "vault", "bad_debt"]))
-    # a vault that was rescued owes for no breach of its own
-    assert served["amount"].sum() == pytest.approx(record["breaches"]["deficit"].sum(), abs=1e-9 * gross)
+    gross = 1.0 + losses(record, *DEFICIT)
     owed = model.world.protocols["harbor"].bad_debt
     assert losses(record, "bad_debt") - losses(record, "socialise") == pytest.approx(-owed, abs=1e-9 * gross)
+    deficits_are_paid(record)
+
+
+def deficits_are_paid(record: Record) -> None:
+    """What was missing on each breach's account is what the layers paid for it, breach by breach.
+
+    A vault that was rescued owes for no breach of its own (-1), and what winners gave or got beyond what was missing
+    is no deficit.
+    """
+    paid = record["losses"].filter(pl.col("layer").is_in(DEFICIT)).group_by("breach").agg(pl.col("amount").sum())
+    both = record["breaches"].select("breach", "deficit").join(paid, on="breach", how="left", maintain_order="left")
+    assert both["deficit"].min() >= 0.0
+    assert both["deficit"].to_numpy() == pytest.approx(both["amount"].fill_null(0.0).to_numpy(), rel=1e-9, abs=1e-6)
+
+
+TRADES = ("open", "trade", "other_side", "adl", "handed_over")
+"""Events that change a position, at their price."""
+
+NOTICES = ("queued", "unqueued")
+"""Events that tell of a claim, and book nothing."""
+
+
+def told_by_events(
+    record: Record,
+) -> tuple[dict[int, float], dict[tuple[int, str], float], dict[tuple[int, str], float]]:
+    """Quote number, size by market, and coins by asset, of each account, from the table `events` alone.
+
+    The rule is that of docs/record.md.
+    """
+    quote: dict[int, float] = defaultdict(float)
+    size: dict[tuple[int, str], float] = defaultdict(float)
+    coins: dict[tuple[int, str], float] = defaultdict(float)
+    funding: dict[str, float] = defaultdict(float)
+    home = "@alpha"
+    columns = record["events"].select("kind", "account", "market", "asset", "amount", "price")
+    for kind, account, market, asset, amount, price in columns.iter_rows():
+        if kind == "funding":
+            funding[market] += amount
+        elif kind in TRADES:
+            size[account, market] += amount
+            quote[account] -= amount * (price - funding[market])
+        elif account < 0 or kind in NOTICES:
+            continue
+        elif "@" not in asset:
+            quote[account] += amount
+        elif kind != "deposit" or asset.endswith(home):  # what is deposited elsewhere counts when it is credited
+            coins[account, asset] += amount
+    return quote, size, coins
+
+
+def events_tell_all(model: CrossMarginModel, record: Record) -> None:
+    """What accounts have at the end follows from the events."""
+    p = model.world.protocols["harbor"]
+    ledger = p.ledger
+    quote, size, coins = told_by_events(record)
+    ids = ledger.id.tolist()
+    gross = 1.0 + np.sum(np.abs(ledger.quote))
+    assert [quote[a] for a in ids] == pytest.approx(ledger.quote.tolist(), rel=1e-9, abs=1e-10 * gross)
+    for m, market in enumerate(p.markets):
+        held = ledger.size(np.arange(len(ledger)), m).tolist()
+        assert [size[a, market] for a in ids] == pytest.approx(held, rel=1e-9, abs=1e-9)
+    for h in range(len(p.collaterals)):
+        told = [coins[a, p.asset_name(h)] for a in ids]
+        assert told == pytest.approx(ledger.coins[:, h].tolist(), rel=1e-9, abs=1e-6)
 
 
 class TestKnownWorlds:
@@ -98,6 +163,10 @@ class TestKnownWorlds:
         model, record = ran(name)
         assert len(record["breaches"]) > 20
         money_adds_up(model, record)
+
+    @pytest.mark.parametrize("name", WORLDS)
+    def test_what_every_account_has_follows_from_the_events(self, name: str) -> None:
+        events_tell_all(*ran(name))
 
     @pytest.mark.parametrize("name", WORLDS)
     def test_every_fall_is_the_sum_of_its_parts(self, name: str) -> None:
@@ -120,7 +189,8 @@ class TestKnownWorlds:
             "book executes", "keeper executes", "vault executes", "adl executes", "fund pays", "vault pays",
             "adl pays", "socialise pays", "bad_debt pays", "funding", "penalty", "reward", "seized", "settled",
             "vault_takeover", "socialised", "deposit", "by impact", "by news", "by funding", "by staleness",
-            "by depth", "by trades", "generations",
+            "by depth", "by trades", "generations", "open", "trade", "other_side", "fee", "adl", "handed_over",
+            "proceeds", "credit", "loss_fund", "loss_vault", "loss_bad_debt", "street_call",
         }  # fmt: skip
 
 
@@ -132,6 +202,7 @@ class TestRandomWorlds:
         model.run()
         record = model.record()
         money_adds_up(model, record)
+        events_tell_all(model, record)
         falls_add_up(record)
         causes_add_up(record)
 

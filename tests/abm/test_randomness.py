@@ -164,7 +164,7 @@ class TestLooking:
     @pytest.mark.parametrize("every", [7.0, 1.0])
     def test_how_often_markets_are_sampled(self, every: float) -> None:
         other = run(record={"markets": every, "agents": 60.0})
-        same(plain(), other, skip="markets")
+        same(plain(), other, skip="markets protocols")
         ends = pl.col("time").is_in([0.0, 120.0])
         assert_frame_equal(plain()["markets"].filter(ends), other["markets"].filter(ends), check_exact=True)
 

@@ -42,4 +42,5 @@ def test_an_event_carries_the_place() -> None:
     tape = small_world().world.tape
     tape.enter("beta", 9, 4.0)
     tape.event("reward", "harbor", 12, "BTC-PERP", "USDC", -3.0, 5)
-    assert tape.log.frame("events").rows()[-1] == (4.0, "beta", 9, "reward", "harbor", 12, "BTC-PERP", "USDC", -3.0, 5)
+    booked = (4.0, "beta", 9, "reward", "harbor", 12, "BTC-PERP", "USDC", -3.0, 5, 0.0)
+    assert tape.log.frame("events").rows()[-1] == booked

@@ -154,7 +154,9 @@ class TestSpot:
         assert fill.volume == 10.0
         assert holds(at, wallet, "ETH", "bourse") == 10.0
         assert holds(at, wallet, "USDC", "bourse") == pytest.approx(1e5 - 10.0 * fill.price * 1.001)
-        assert holds(at, at.reserve("bourse"), "USDC", "bourse") == pytest.approx(10.0 * fill.price * 1.001)
+        assert holds(at, at.treasury.outside, "USDC", "bourse") == pytest.approx(10.0 * fill.price)
+        assert holds(at, at.treasury.outside, "ETH", "bourse") == -10.0
+        assert holds(at, at.treasury.holder("fees:bourse"), "USDC", "bourse") == pytest.approx(0.01 * fill.price)
         assert at.tape.round == 1
         assert sound(at)
 

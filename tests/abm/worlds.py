@@ -34,6 +34,13 @@ class Levers:
 
 
 @st.composite
+def waterfalls(draw: st.DrawFn) -> tuple[str, ...]:
+    """Some of the layers in any order that can be: socialised loss takes what is left."""
+    chosen = draw(st.permutations(LAYERS))[: draw(st.integers(0, 4))]
+    return tuple(sorted(chosen, key=lambda layer: layer == "socialise"))
+
+
+@st.composite
 def levers(draw: st.DrawFn) -> Levers:
     """Any of them."""
     return Levers(
@@ -44,7 +51,7 @@ def levers(draw: st.DrawFn) -> Levers:
         trigger=draw(st.sampled_from(["account_negative", "vault_negative", "fund_empty"])),
         rank=draw(st.sampled_from(["leverage_profit", "pro_rata", "size", "hedge_aware"])),
         price=draw(st.sampled_from(["previous_mark", "bankruptcy"])),
-        waterfall=tuple(draw(st.permutations(LAYERS))[: draw(st.integers(0, 4))]),
+        waterfall=draw(waterfalls()),
         staleness=draw(st.sampled_from(["full", "aged", "none"])),
         breach_price=draw(st.sampled_from(["mark", "oracle", "index", "last"])),
         fund=draw(st.sampled_from([0.0, 1e3, 1e5])),

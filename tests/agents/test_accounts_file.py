@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 
 from abm.errors import AccountsFileError
-from agents.accounts_file import read_accounts, to_snapshot
-from tests.agents.worlds import small_world
+from agents.accounts_file import read_accounts
 
 HEADER = "account,cash,market,size,entry"
 
@@ -23,7 +22,17 @@ class TestReading:
     def test_defaults_are_filled_in(self, tmp_path: Path) -> None:
         path = written(tmp_path, "7,100,BTC,0.5,40000", "8,-20,BTC,-0.5,41000", "9,5,,,")
         assert read_accounts(path).to_dicts() == [
-            {"account": i, "protocol": "", "owner": i, "mode": "cross", "cash": c, "market": m, "size": s, "entry": e}
+            {
+                "account": i,
+                "protocol": "",
+                "owner": i,
+                "cohort": "",
+                "mode": "cross",
+                "cash": c,
+                "market": m,
+                "size": s,
+                "entry": e,
+            }
             | {"wallet": 0.0}
             for i, c, m, s, e in [
                 (7, 100.0, "BTC", 0.5, 40000.0),
@@ -188,10 +197,3 @@ class TestAccountErrors:
         path = written(tmp_path, "1,1,BTC,1,4,a", "1,1,BTC,-1,4,b", header=HEADER + ",protocol")
         with pytest.raises(AccountsFileError, match="sizes of a BTC sum to 1 coins"):
             read_accounts(path)
-
-
-def test_only_the_start_and_the_end_have_positions() -> None:
-    model = small_world(clock={"duration": 10.0})
-    model.run()
-    with pytest.raises(ValueError, match="holds positions at 'start' and 'end', not at 'middle'"):
-        to_snapshot(model.record(), "middle")  # type: ignore[arg-type]

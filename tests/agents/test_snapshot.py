@@ -93,6 +93,24 @@ class TestOpening:
         assert opened(model).actions > 0
         assert max(model.audits.values()) < 1e-12
 
+    def test_a_cohort_of_the_file_alone_and_the_rest_of_the_market_once(self, path: Path) -> None:
+        lines = path.read_text().splitlines()
+        names = ["cohort", "a", "a", "b", "b", "b", "", ""]
+        path.write_text("\n".join(f"{n},{line}" for n, line in zip(names, lines, strict=True)) + "\n")
+        whole = small_world([snapshot(path)]).world.protocols["harbor"]
+        parts = [
+            snapshot(path, cohort=name, rest=name == "b") | {"name": name} for name in ("a", "b")
+        ]  # fmt: skip
+        model = small_world(parts)
+        p = model.world.protocols["harbor"]
+        assert [agent.ids.tolist() for agent in model.inhabitants] == [[11], [12, 13, 14]]
+        ids = [11, 12, 13, 14, p.street_id]
+        for ledger in (whole.ledger, p.ledger):
+            assert ledger.quote[ledger.rows(np.sort(ids))].tolist() == pytest.approx(
+                whole.ledger.quote[whole.ledger.rows(np.sort(ids))].tolist()
+            )
+        assert max(abs(e) for e in model.world.audit().values() if e) < 1e-12
+
     def test_rows_of_other_protocols_are_left_to_others(self, path: Path) -> None:
         lines = path.read_text().splitlines()
         names = ["protocol", *["harbor"] * 7]
@@ -168,6 +186,23 @@ class TestErrors:
             AccountsFileError, match=r"account 12 has an equity of -100.00 USD at the opening price; raise its cash"
         ):
             small_world([snapshot(path)])
+
+    def test_a_cohort_that_the_file_has_not_is_named(self, path: Path) -> None:
+        path.write_text(path.read_text().replace("account,", "cohort,account,").replace("\n1", "\nretail,1"))
+        path.write_text(path.read_text().replace("\n99,", "\n,99,"))
+        with pytest.raises(
+            AccountsFileError, match=r"no account of cohort 'retial' in harbor; did you mean 'retail'\?"
+        ):
+            small_world([snapshot(path, cohort="retial")])
+
+    def test_debts_that_nobody_can_have_lent_are_told(self, tmp_path: Path) -> None:
+        path = tmp_path / "accounts.csv"
+        path.write_text(HEADER + "1,1,cross,-9e6,,,,0,9000,0\n2,2,cross,7e6,,,,0,0,0\n")
+        what = r"the accounts of harbor owe 900000.00 USD more than all others have; add the account that has lent it"
+        with pytest.raises(AccountsFileError, match=what):
+            small_world([snapshot(path)])
+        path.write_text(HEADER + "1,1,cross,-9e6,,,,0,9000,0\n2,2,cross,9e6,,,,0,0,0\n")
+        assert len(opened(small_world([snapshot(path)])).ids) == 2
 
     def test_an_account_that_is_there_already_is_named(self, path: Path) -> None:
         again = snapshot(path) | {"name": "again"}

@@ -128,8 +128,10 @@ class TestPrice:
         assert bench.equity(bob) == pytest.approx(1e5 + 1.5 * 12_000.0 - 2_000.0)
         (loss,) = bench.table("losses")
         assert (loss["layer"], loss["account"], loss["amount"]) == ("adl", bob, pytest.approx(2_000.0))
-        (event,) = bench.table("events", kind="adl")
-        assert (event["account"], event["amount"], event["ref"]) == (bob, 1.0, done["liquidation"])
+        assert bench.protocol.deficits == {0: pytest.approx(2_000.0)}
+        booked = [(e["account"], e["amount"], e["ref"], e["price"]) for e in bench.table("events", kind="adl")]
+        number, price = done["liquidation"], pytest.approx(40_000.0)
+        assert booked == [(bob, 1.0, number, price), (ann, -1.0, number, price)]
 
     def test_at_the_previous_mark_winners_gain_and_somebody_else_is_short(self) -> None:
         bench = Bench(adl(("adl", "socialise"), price="previous_mark"))
@@ -141,8 +143,9 @@ class TestPrice:
         assert done["price"] == 45_000.0
         assert bench.equity(bob) == pytest.approx(1e5 + 5_000.0)
         layers = {r["layer"]: r["amount"] for r in bench.table("losses")}
-        # the winner keeps 5,000 instead of 12,000, and the account has 5,000 left
-        assert layers == {"adl": pytest.approx(7_000.0)}
+        # the winner keeps 5,000 instead of 12,000: 2,000 were missing, and the account has 5,000 left
+        assert layers == {"adl": pytest.approx(2_000.0), "adl_surplus": pytest.approx(5_000.0)}
+        assert bench.protocol.deficits == {0: pytest.approx(2_000.0)}
 
     def test_a_price_below_zero_is_zero(self) -> None:
         """A short whose equity is larger than its notional would be broke only beyond any price."""

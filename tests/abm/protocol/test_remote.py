@@ -114,8 +114,8 @@ class TestCarriedHome:
         assert bench.protocol.remote.in_transit == pytest.approx(400.0)
         bench.block(30.0)
         assert bench.protocol.remote.in_transit == 0.0
-        (settled,) = bench.table("events", kind="settled")
-        assert settled["amount"] == pytest.approx(400.0)
+        settled = {e["asset"]: e["amount"] for e in bench.table("events", kind="settled")}
+        assert settled == {"USDC": pytest.approx(400.0), "USDC@beta": pytest.approx(-400.0)}
 
     def test_healthy_accounts_keep_theirs_away_while_others_are_served(self) -> None:
         """Longs have negative quote numbers, which are no debts."""
