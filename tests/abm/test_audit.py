@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from abm.errors import AuditError
-from abm.model import CrossMarginModel, Turn, on_grid
+from abm.model import CrossMarginModel, Turn
+from abm.timetable import on_grid
 from abm.world import World
 from tests.agents.worlds import description, small_world
 
@@ -94,7 +95,7 @@ class Fault:
 
     def __init__(self, model: CrossMarginModel) -> None:
         self.model = model
-        self.event = model.schedule_recurring(self.strike, on_grid(30.0, 1e9), priority=Turn.HOUSEKEEPING)
+        self.event = model.schedule_recurring(self.strike, on_grid(30.0, 1e9), priority=Turn.REST)
 
     def strike(self) -> None:
         treasury = self.model.world.treasury
