@@ -13,18 +13,29 @@ __all__ = ["losses_section"]
 def losses_section(record: Record) -> Section:
     """From the deficits of liquidated accounts to the payers."""
     losses = record["losses"]
-    if not losses.filter(pl.col("amount") > 0).height:
+    beyond = _beyond(losses)
+    if not paid_by_layer(losses):
         text = "Nobody had to pay for others: no liquidated account ended with less than nothing."
-        return Section("losses", "Who paid", (Words(text),))
+        return Section("losses", "Who paid", (Words(text), *beyond))
     caption = "What was missing from liquidated accounts, and each layer that paid, in the order of the waterfall."
     picture = figure_block(
         "losses", loss_waterfall(losses), caption, label="Losses by who paid", absent="Nobody paid for others."
     )
-    blocks: list[Block] = [picture, _table(losses)]
-    received = -float(losses.filter(pl.col("amount") < 0)["amount"].sum())
-    if received > 0:
-        blocks.append(Words(f"The layers were also paid {usd(received)}, where a closing brought more than was owed."))
-    return Section("losses", "Who paid", tuple(blocks))
+    return Section("losses", "Who paid", (picture, _table(losses), *beyond))
+
+
+def _beyond(losses: pl.DataFrame) -> tuple[Block, ...]:
+    """What winners got and gave by auto-deleveraging where nothing was missing."""
+    surplus = losses.filter(pl.col("layer") == "adl_surplus")["amount"]
+    got, gave = -float(surplus.filter(surplus < 0).sum()), float(surplus.filter(surplus > 0).sum())
+    if not got and not gave:
+        return ()
+    return (
+        Words(
+            f"Auto-deleveraging also closed winners at prices {usd(got)} better and {usd(gave)} worse for them than the "
+            "market's, where nothing was missing."
+        ),
+    )
 
 
 def _table(losses: pl.DataFrame) -> Grid:

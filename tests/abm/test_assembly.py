@@ -72,6 +72,52 @@ class TestSamples:
             sizes = opened.filter(market=market)["size"]
             assert abs(sizes.sum()) < 1e-9 * sizes.abs().sum()
 
+    def test_collateral_is_what_the_ledger_and_the_bridge_hold(self) -> None:
+        model, record = ran()
+        harbor = model.world.protocols["harbor"]
+        shown = at(120.0, "collateral")
+        for h, (asset, chain) in enumerate(harbor.collaterals):
+            coin = shown.filter(asset=asset, chain=chain)
+            assert coin["amount"].sum() == pytest.approx(harbor.ledger.coins[:, h].sum())
+            assert coin["pending"].sum() == pytest.approx(harbor.remote.pending(h))
+            assert coin["haircut"].unique().to_list() == [harbor.spec.collateral[h].haircut]
+        assert shown.select("account", "asset", "chain").is_unique().all()
+        assert at(0.0, "collateral")["amount"].min() > 0.0
+        assert record["collateral"]["time"].unique().sort().to_list() == [0.0, 120.0]
+
+    def test_equity_is_quote_number_positions_and_collateral(self) -> None:
+        coins = at(120.0, "collateral").group_by("account").agg(worth=(pl.col("amount") * pl.col("price")).sum())
+        model, _ = ran()
+        p = model.world.protocols["harbor"]
+        value = np.append(p.terms.price - p.terms.funding, 0.0)[p.ledger.slot_market]
+        own = dict(zip(p.ledger.id.tolist(), p.ledger.quote + (p.ledger.slot_size * value).sum(axis=1), strict=True))
+        joined = at(120.0, "accounts").join(coins, on="account", how="left").fill_null(0.0)
+        assert joined["equity"].to_list() == pytest.approx(
+            [own[a] + worth for a, worth in joined.select("account", "worth").rows()], abs=1e-6
+        )
+
+    def test_a_protocols_own_money_is_sampled_with_the_markets(self) -> None:
+        model, record = ran()
+        p, table = model.world.protocols["harbor"], record["protocols"]
+        assert table["time"].to_list() == [0.0, 60.0, 120.0]
+        last = table.row(-1, named=True)
+        cash = float(p.treasury.balance[p.holder, p.cash_token])
+        assert last == {
+            "time": 120.0, "protocol": "harbor", "fund": p.fund, "vault": 0.0, "fees": p.fees, "bad_debt": -p.bad_debt,
+            "cash": cash, "queued": 0.0, "in_transit": p.remote.in_transit,
+        }  # fmt: skip
+        assert table["fund"][0] == 500.0
+        assert last["fees"] > 0.0
+        assert last["bad_debt"] > 0.0
+
+    def test_an_owners_wallet_is_shown(self) -> None:
+        model, _ = ran()
+        treasury = model.world.treasury
+        for owner, wallet in at(120.0, "accounts").filter(cohort="retail").select("owner", "wallet").head(20).rows():
+            row = treasury.owner(owner)
+            held = sum(treasury.balance[row, treasury.token("USDC", place)] for place in ("alpha", "beta", "bourse"))
+            assert wallet == pytest.approx(held)
+
     def test_agents_are_in_order_of_name_and_begin_without_profit(self) -> None:
         assert at(0.0, "agents")["name"].to_list() == ["keepers-1", "keepers-2", "retail"]
         assert at(0.0, "agents")["profit"].to_list() == [0.0, 0.0, 0.0]
@@ -133,6 +179,15 @@ class TestSummary:
         assert summary["open_interest_start"] == pytest.approx(at(0.0, "markets")["open_interest"].sum())
         assert summary["open_interest_end"] == pytest.approx(at(120.0, "markets")["open_interest"].sum())
         assert summary["open_interest_end"] < summary["open_interest_start"]
+
+    def test_withdrawals_are_those_that_waited_and_were_not_cut(self) -> None:
+        _, record = ran()
+        assert record.summary["withdrawals_queued"] == 0.0
+        model = stressed(Levers(move=-0.01))
+        model.run()
+        for kind, amount in (("queued", 100.0), ("queued", 20.0), ("unqueued", 30.0)):
+            model.world.tape.event(kind, "harbor", 1, "", "USDC", amount)
+        assert model.record().summary["withdrawals_queued"] == 90.0
 
     def test_voluntary_deleveraging_is_counted_apart(self) -> None:
         model, record = ran()

@@ -5,7 +5,7 @@ import pytest
 
 from abm.chains.bridge import Bridge
 from abm.world import World
-from tests.agents.worlds import small_world
+from tests.agents.worlds import description, small_world
 
 SENT = 1000.0
 
@@ -133,3 +133,28 @@ def test_what_was_asked_for_happens_at_the_arrival(world: World) -> None:
     assert seen == []
     later(world, 20.0)
     assert seen == [30.0]
+
+
+def test_who_has_not_what_it_sends_is_refused_and_the_bridge_takes_nothing(world: World) -> None:
+    ann, bob = funded(world, "ann", "beta"), funded(world, "bob", "alpha", 10.0)
+    locked, minted = bridge_of(world).locked, bridge_of(world).minted
+    assert send(world, ann, ann, 1000.5, to_target=True) == "funds"
+    assert send(world, bob, bob, 10.5, to_target=False) == "funds"
+    assert (bridge_of(world).locked, bridge_of(world).minted) == (locked, minted)
+    assert not bridge_of(world).messages
+    assert sound(world)
+
+
+def test_a_bridge_onto_a_bridge_is_backed_all_the_way() -> None:
+    """What is minted on alpha is locked on beta, and that, with all else there, on gamma, in whatever order."""
+    data = description()
+    data["chains"].append({"name": "gamma"})
+    arch = {"name": "arch", "source": "gamma", "target": "beta"}
+    for bridges in ([*data["bridges"], arch], [arch, *data["bridges"]]):
+        world = small_world(chains=data["chains"], bridges=bridges).world
+        funded(world, "ann", "beta", 500.0)
+        world.crossing.back_all()
+        on = {place: float(world.treasury.supply[world.treasury.token("USDC", place)]) for place in ("alpha", "beta")}
+        assert world.bridges["span"].locked == on["alpha"] > 0.0
+        assert world.bridges["arch"].locked == on["beta"] == on["alpha"] + 500.0
+        assert sound(world)

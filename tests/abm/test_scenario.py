@@ -181,6 +181,27 @@ class TestMistakes:
         with pytest.raises(ScenarioError, match="'arch' joins gamma and beta, not beta and alpha; name another"):
             Scenario.from_dict(data)
 
+    @pytest.mark.parametrize(
+        ("bridge", "message"),
+        [
+            (
+                {"name": "arch", "source": "gamma", "target": "alpha"},
+                r"bridges.1.target: 'arch' mints USDC on alpha as 'span' does; remove one, or name another asset",
+            ),
+            (
+                {"name": "back", "source": "alpha", "target": "beta"},
+                r"bridges.0: bridges mint the USDC of alpha out of itself in a circle; remove one",
+            ),
+        ],
+    )
+    def test_what_is_minted_has_one_lock_behind_it(self, bridge: dict[str, Any], message: str) -> None:
+        data = changed("chains.+", {"name": "gamma"})
+        data["bridges"].append(bridge)
+        with pytest.raises(ScenarioError, match=message):
+            Scenario.from_dict(data)
+        data["bridges"][1]["asset"] = "ETH"
+        assert len(Scenario.from_dict(data).bridges) == 2
+
 
 class TestFiles:
     def test_an_unknown_name_is_told_the_nearest_shipped(self) -> None:

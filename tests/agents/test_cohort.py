@@ -178,6 +178,28 @@ class TestActs:
         assert np.all(treasury.balance[holders, treasury.token("USDC", "alpha")] >= -1e-9)
         assert max(model.audits.values()) < 1e-9
 
+    @pytest.mark.parametrize("chain", ["alpha", "beta"])
+    def test_gas_is_paid_out_of_the_idle_wallet_where_it_lies(self, chain: str) -> None:
+        keys = {"trades": 3000.0, "leverage": 3.0, "wallet_chain": chain, "gas": 1e6, "accounts": 50}
+        model = small_world([cohort(**keys)], {"protocols.harbor.mode": "isolated"})
+        crowd, treasury = the_cohort(model), model.world.treasury
+        holders, token = np.unique(crowd.target.ledger.holder[rows(crowd)]), treasury.token("USDC", chain)
+        before = treasury.balance[holders, token].copy()
+        model.run()
+        paid = before - treasury.balance[holders, token]
+        assert np.all(paid >= 0.0)
+        assert paid.sum() > 0.1
+        assert treasury.balance[treasury.holder("fees:alpha"), token] == pytest.approx(paid.sum())
+
+    def test_gas_is_paid_as_far_as_the_wallet_goes(self) -> None:
+        model = small_world([cohort(trades=3000.0, leverage=3.0, wallet=1e-9, gas=1e6)])
+        model.run()
+        crowd, treasury = the_cohort(model), model.world.treasury
+        left = treasury.balance[crowd.target.ledger.holder[rows(crowd)], treasury.token("USDC", "alpha")]
+        assert np.min(left) == 0.0
+        assert crowd.actions > 100
+        assert max(model.audits.values()) < 1e-12
+
     def test_its_wealth_is_equity_and_wallets(self) -> None:
         model = small_world([cohort(wallet=0.5)])
         crowd = the_cohort(model)

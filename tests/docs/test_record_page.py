@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("docs")
 
 PAGE = (ROOT / "docs" / "record.md").read_text(encoding="utf-8")
 
-KIND = re.compile(r"""(?:\.event\(|log_rows\(|\._note\()\s*(f?)"([a-z_]+)""")
+KIND = re.compile(r"""(?:\.event\(|log_rows\(|Booking\(|\._note\()\s*(f?)"([a-z_]+)""")
 """Where the code books an event: the kind, or with an f-string its beginning."""
 
 

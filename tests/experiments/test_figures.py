@@ -341,6 +341,11 @@ class TestPanels:
         whole = losses.with_columns(amount=pl.when(pl.col("layer") == "socialise").then(8.0).otherwise("amount"))
         assert "bad_debt" not in paid_by_layer(whole)
 
+    def test_what_winners_gave_beyond_what_was_missing_pays_for_nothing(self) -> None:
+        losses = pl.DataFrame({"layer": ["adl", "adl_surplus", "adl_surplus"], "amount": [4.0, 5.0, -2.0]})
+        assert paid_by_layer(losses) == {"adl": 4.0}
+        assert loss_waterfall(losses.tail(2)) is None
+
     def test_waterfall_names_payers(self, record: Record) -> None:
         draw = loss_waterfall(record["losses"])
         assert draw is not None

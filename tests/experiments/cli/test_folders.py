@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from abm.record import SCHEMA_VERSION
 from abm.tables import TABLES
 from tests.experiments.cli.command_line import crossfire, refused
 
@@ -123,8 +124,8 @@ def test_a_missing_table_is_told(name: str, copy: Path) -> None:
 
 def test_a_run_of_another_version_is_told(copy: Path) -> None:
     manifest = copy / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"schema": 1', '"schema": 9'))
-    refused(crossfire("trace", copy), "schema 9, this version reads 1")
+    manifest.write_text(manifest.read_text().replace(f'"schema": {SCHEMA_VERSION}', '"schema": 9'))
+    refused(crossfire("trace", copy), f"schema 9, this version reads {SCHEMA_VERSION}")
 
 
 def test_a_trace_leaves_its_files_and_can_be_looked_at_again(copy: Path) -> None:
