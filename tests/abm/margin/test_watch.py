@@ -78,6 +78,19 @@ class TestLook:
         assert watch.look(at, 2.0)[0].tolist() == [0, 1]
         assert watch.refreshes == 2
 
+    def test_funding_alone_takes_an_unwatched_account_and_it_is_found_at_once(self) -> None:
+        """A long with free margin of one and a half radii pays 0.9 and then 1.6 radii of its notional in all."""
+        at = terms(funding=np.zeros(MARKETS))
+        reach = RADIUS * 1.03 * 50_000.0
+        book = filled([1.5 * reach - 500.0], [[1.0, 0.0, 0.0]], [[0.0, 0.0]], at.funding)
+        book.changed[:] = -1.0
+        watch = Watch(ENGINE, book)
+        for now, (radii, looked, breached) in enumerate([(0.0, [], False), (0.9, [], False), (1.6, [0], True)]):
+            at.funding = np.array([radii * reach, 0.0, 0.0])
+            rows, free = watch.look(at, float(now))
+            assert (rows.tolist(), bool(free[0] < 0.0)) == (looked, breached)
+            assert bool(ENGINE.free_margin(book, at, np.array([0]))[0] < 0.0) is breached
+
     def test_who_acted_or_is_in_breach_is_looked_at_though_far_away(self) -> None:
         at = terms(funding=np.zeros(MARKETS))
         book = filled([28_000.0] * 3, [[1.0, 0.0, 0.0]] * 3, [[0.0, 0.0]] * 3, at.funding)
