@@ -59,9 +59,7 @@ class Design(Spec):
     levers: tuple[Lever, ...] = ()
     cases: tuple[Case, ...] = ()
     samples: Annotated[int, Field(ge=2, le=1_000_000)] | None = Field(None, description="latin hypercube: points")
-    sampling_seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        1, description="seed of the hypercube's points and of the bootstrap"
-    )
+    sampling_seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(1, description="seed of the hypercube's points")
     outcomes: tuple[str, ...] = Field((), description="keys of the summary to report; empty: every number in it")
 
     @field_validator("seeds", mode="before")

@@ -1,10 +1,15 @@
 """The answer of a sweep: how outcomes lie at each level of each lever, and what moving the lever did.
 
-Effects are paired by common random numbers.  Two runs that differ in one lever only, with the
-same seed, share every draw; the difference of their outcomes is one observation of the effect.
-The interval resamples whole seeds (pairs that share a seed are not independent), so it answers:
-how far could this be the luck of the seeds?  Liquidation sizes have tails without a mean, so the
-median difference and the quantiles are the figures to publish; the mean is there to compare.
+Effects are paired by common random numbers.  Two runs that differ in one lever only, with the same seed, share every draw;
+the difference of their outcomes is one observation of the effect.  Pairs of one seed are not independent (they are the same
+crash at other settings of the other levers), so they are averaged to one change a seed, and seeds are the sample:
+
+- the *median* over seeds, with the exact interval between two order statistics (sign test), which assumes nothing but that
+  seeds are independent; it needs six seeds for 95 %, and is null with fewer;
+- the *mean* over seeds, with Student's t interval, which assumes that changes are normal: with the heavy tails of cascades
+  and few seeds it is a rough guide.
+
+Liquidation sizes have tails without a mean, so the median and the quantiles are the figures to publish.
 """
 
 from collections.abc import Sequence
@@ -13,19 +18,19 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.stats import binom, t
 
-from abm.draws import Draws
 from abm.errors import DesignError, nearest
 from experiments.design import Design, factors
 from experiments.levers import Lever, Value, label
 
-__all__ = ["RESAMPLES", "effects", "outcome_values", "rows_at", "seed_weights"]
+__all__ = ["effects", "mean_interval", "median_interval", "outcome_values", "rows_at"]
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
 
-RESAMPLES = 1000
-"""Bootstrap resamples of an interval."""
+LEVEL = 0.95
+"""Confidence of an interval; that of an order-statistic interval is at least this."""
 
 BINS = 4
 """Equal parts into which a lever over a range is cut to tell its levels."""
@@ -41,6 +46,7 @@ SCHEMA = {
     "q50": pl.Float64,
     "q90": pl.Float64,
     "pairs": pl.Int64,
+    "seeds": pl.Int64,
     "median": pl.Float64,
     "median_low": pl.Float64,
     "median_high": pl.Float64,
@@ -76,10 +82,11 @@ def effects(design: Design, frame: pl.DataFrame) -> pl.DataFrame:
     -------
     pl.DataFrame
         One row per outcome, lever and level.  `q10`, `q50`, `q90` are over the `runs` at the level
-        that have the outcome.  `median`, `mean` are of the differences from the lever's baseline
-        over `pairs` of runs alike in seed and all other levers, with 95 % intervals; `positive` is
-        the share of pairs that rose.  Null where there are no pairs (the baseline itself, and
-        levers drawn from a hypercube), intervals also where fewer than two seeds have pairs.
+        that have the outcome.  Differences from the lever's baseline are taken over `pairs` of runs
+        alike in seed and all other levers, and averaged within each of `seeds`; `median`, `mean`
+        are over seeds, with 95 % intervals (`median_interval`, `mean_interval`); `positive` is the
+        share of pairs that rose.  Null where there are no pairs (the baseline itself, and levers
+        drawn from a hypercube); a mean's interval also with one seed, a median's with fewer than six.
 
     Raises
     ------
@@ -89,8 +96,7 @@ def effects(design: Design, frame: pl.DataFrame) -> pl.DataFrame:
     if not frame.height:
         return pl.DataFrame(schema=SCHEMA)
     outcomes = outcome_values(design, frame)
-    seeds, cluster = np.unique(frame["seed"].to_numpy(), return_inverse=True)
-    weights = seed_weights(design.sampling_seed, seeds.size)
+    seed = frame["seed"].to_numpy()
     levels = [(level, *_pairs(design, frame, level)) for level in _levels(design, frame)]
     rows: list[dict[str, object]] = []
     for outcome, values in outcomes.items():
@@ -102,7 +108,7 @@ def effects(design: Design, frame: pl.DataFrame) -> pl.DataFrame:
                 "value": level.value,
                 "baseline": level.base is level.rows,
             }
-            change = _change(values[there] - values[base], cluster[base], weights)
+            change = _change(values[there] - values[base], seed[base])
             rows.append(row | _quantiles(values[level.rows]) | change)
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -129,12 +135,26 @@ def outcome_values(design: Design, frame: pl.DataFrame) -> dict[str, Floats]:
     return found
 
 
-def seed_weights(root: int, seeds: int) -> Ints:
-    """How often each of some seeds is in each bootstrap resample, [RESAMPLES, seeds]; rows sum to `seeds`."""
-    resample = np.arange(RESAMPLES)[:, None]
-    picks = (Draws(root).uniform("bootstrap", resample, np.arange(seeds)[None, :]) * seeds).astype(np.int64)
-    flat = np.bincount((picks + resample * seeds).ravel(), minlength=RESAMPLES * seeds)
-    return flat.reshape(RESAMPLES, seeds)
+def mean_interval(values: Floats) -> tuple[float | None, float | None]:
+    """Student's t interval of the mean of independent values, n - 1 degrees of freedom; None of fewer than two."""
+    if values.size < 2:
+        return None, None
+    half = float(t.ppf((1.0 + LEVEL) / 2.0, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def median_interval(values: Floats) -> tuple[float | None, float | None]:
+    """The narrowest pair of order statistics that holds the median with at least 95 %; None of fewer than six values.
+
+    The k-th smallest and k-th largest of n hold it with 1 - 2 P(Binomial(n, 1/2) < k) (sign test; Conover, Practical
+    Nonparametric Statistics, section 3.2), whatever the values are drawn from.
+    """
+    n = values.size
+    k = int(binom.ppf((1.0 - LEVEL) / 2.0, n, 0.5)) if n else 0  # the largest that leaves out no more than 2.5 % a side
+    if k == 0:
+        return None, None
+    ordered = np.sort(values)
+    return float(ordered[k - 1]), float(ordered[n - k])
 
 
 def _levels(design: Design, frame: pl.DataFrame) -> list[_Level]:
@@ -192,39 +212,25 @@ def _quantiles(values: Floats) -> dict[str, object]:
     return {"runs": there.size} | dict(zip(("q10", "q50", "q90"), told, strict=True))
 
 
-def _change(change: Floats, cluster: Ints, weights: Ints) -> dict[str, object]:
-    """Median and mean of paired differences, their intervals, and the share above zero."""
+def _change(change: Floats, seed: Ints) -> dict[str, object]:
+    """Median and mean over seeds of the differences averaged within each, intervals, and the share of pairs that rose."""
     there = ~np.isnan(change)
-    change, cluster = change[there], cluster[there]
+    change, seed = change[there], seed[there]
     if not change.size:
         return {"pairs": 0}
-    order = np.argsort(change, kind="stable")
-    change, cluster = change[order], cluster[order]
-    once = np.ones((1, weights.shape[1]), dtype=np.int64)
-    (median,), (mean,) = _centres(change, cluster, once)
-    told: dict[str, object] = {
+    order = np.lexsort((change, seed))  # sums do not depend on the order of the runs
+    change, seed = change[order], seed[order]
+    each, of = np.unique(seed, return_inverse=True)
+    by_seed = np.bincount(of, weights=change) / np.bincount(of)
+    (median_low, median_high), (mean_low, mean_high) = median_interval(by_seed), mean_interval(by_seed)
+    return {
         "pairs": change.size,
-        "median": float(median),
-        "mean": float(mean),
+        "seeds": each.size,
+        "median": float(np.median(by_seed)),
+        "median_low": median_low,
+        "median_high": median_high,
+        "mean": float(by_seed.mean()),
+        "mean_low": mean_low,
+        "mean_high": mean_high,
         "positive": float(np.mean(change > 0)),
     }
-    if np.unique(cluster).size > 1:
-        for key, centres in zip(("median", "mean"), _centres(change, cluster, weights), strict=True):
-            told[f"{key}_low"], told[f"{key}_high"] = np.quantile(centres, (0.025, 0.975)).tolist()
-    return told
-
-
-def _centres(ordered: Floats, cluster: Ints, weights: Ints) -> tuple[Floats, Floats]:
-    """Median and mean of values in rising order, each counted as often as its cluster, per row of `weights`."""
-    medians, means = [], []
-    step = max(1, 2_000_000 // ordered.size)
-    for start in range(0, weights.shape[0], step):
-        counts = weights[start : start + step, cluster]
-        upto = np.cumsum(counts, axis=1)
-        total = upto[:, -1]
-        counts, upto, total = counts[total > 0], upto[total > 0], total[total > 0]
-        low = np.argmax(upto > ((total - 1) // 2)[:, None], axis=1)
-        high = np.argmax(upto > (total // 2)[:, None], axis=1)
-        medians.append((ordered[low] + ordered[high]) / 2)
-        means.append((counts * ordered).sum(axis=1) / total)
-    return np.concatenate(medians), np.concatenate(means)

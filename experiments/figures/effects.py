@@ -15,7 +15,9 @@ __all__ = ["effect_panels", "quantile_strips", "rank_bars"]
 
 
 def effect_panels(effects: pl.DataFrame, titles: dict[str, str]) -> Callable[[Shape], Figure] | None:
-    """Median paired difference and its interval, a panel an outcome; None without pairs.
+    """Median and mean paired change over seeds with their intervals, a panel an outcome; None without pairs.
+
+    The marker is the median, the thick line its interval; the upright tick is the mean, the thin line its interval.
 
     `effects` as `experiments.effects.effects` gives it; `titles` the outcomes to show, with their units.
     """
@@ -25,14 +27,17 @@ def effect_panels(effects: pl.DataFrame, titles: dict[str, str]) -> Callable[[Sh
         return None
 
     def panel(axes: Axes, outcome: str, shape: Shape) -> None:
-        mine = rows.filter(pl.col("outcome") == outcome).select("lever", "level", "median", "median_low", "median_high")
+        mine = rows.filter(pl.col("outcome") == outcome)
         axes.axvline(0, color=colour("muted"), linewidth=0.9)
-        for row, (lever, _, median, low, high) in enumerate(mine.iter_rows()):
-            look = _look(rows, lever)
-            if low is not None:
-                axes.plot([low, high], [row, row], color=colour(look[0]), linewidth=2.2)
-            axes.plot([median], [row], marker=look[1], color=colour(look[0]), markeredgecolor=colour("paper"), ms=8)
-        _names(axes, [f"{lever}: {level}" for lever, level, *_ in mine.iter_rows()], shape)
+        for row, told in enumerate(mine.iter_rows(named=True)):
+            role, marker = _look(rows, told["lever"])
+            for centre, width in (("mean", 1.0), ("median", 3.2)):
+                if told[f"{centre}_low"] is not None:
+                    ends = [told[f"{centre}_low"], told[f"{centre}_high"]]
+                    axes.plot(ends, [row, row], color=colour(role), linewidth=width)
+            axes.plot([told["mean"]], [row], marker="|", color=colour(role), ms=12, mew=1.4)
+            axes.plot([told["median"]], [row], marker=marker, color=colour(role), markeredgecolor=colour("paper"), ms=8)
+        _names(axes, [f"{lever}: {level}" for lever, level in mine.select("lever", "level").iter_rows()], shape)
 
     heads = {o: f"change of {titles[o]}" for o in shown}
     return _sheet(shown, heads, panel, max(rows.filter(pl.col("outcome") == o).height for o in shown))

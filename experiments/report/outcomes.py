@@ -4,7 +4,9 @@ __all__ = ["title", "unit"]
 
 _COUNTS = {
     "breaches": "breaches",
+    "first_breaches": "breaches",
     "accounts_breached": "accounts",
+    "owners_breached": "owners",
     "unserved_breaches": "breaches",
     "liquidations": "executions",
     "roots": "breaches",

@@ -44,7 +44,14 @@ def _varied(view: SweepView) -> list[str]:
     varied = [o for o in names if o in view.runs.columns and view.runs[o].drop_nulls().n_unique() > 1]
     if view.design.outcomes:
         return sorted(varied, key=list(view.design.outcomes).index)
-    preferred = ("liquidated_notional", "breaches", "deficit", "bad_debt", "adl_notional", "endogenous_share")
+    preferred = (
+        "liquidated_share",
+        "liquidated_notional",
+        "owners_breached",
+        "deficit",
+        "adl_notional",
+        "endogenous_share",
+    )
     return sorted(varied, key=lambda o: (preferred.index(o) if o in preferred else len(preferred), o))
 
 
@@ -103,17 +110,20 @@ def _sentence(row: dict[str, object], outcome: str, baseline: str) -> str:
         value = row[key]
         return compact(value if isinstance(value, float) else None)
 
-    between = (
-        f" (95 % interval {number('median_low')} to {number('median_high')})" if row["median_low"] is not None else ""
-    )
+    def between(centre: str, what: str) -> str:
+        low, high = number(f"{centre}_low"), number(f"{centre}_high")
+        return "" if row[f"{centre}_low"] is None else f" (95 % {what} interval {low} to {high})"
+
     worth = "" if unit(outcome) == outcome else f" {unit(outcome)}"
-    positive, pairs = row["positive"], row["pairs"]
+    positive, pairs, seeds = row["positive"], row["pairs"], row["seeds"]
     assert isinstance(positive, float)
     assert isinstance(pairs, int)
+    assert isinstance(seeds, int)
     return (
         f"With {row['lever']} at {row['level']} instead of {baseline}, {outcome.replace('_', ' ')} changed by "
-        f"{number('median')}{worth}{between} in the median of {count(pairs, 'pair')} of runs that share a "
-        f"seed and all other levers; it rose in {percent(positive, 0)} of them."
+        f"{number('median')}{worth} in the median over {count(seeds, 'seed')}{between('median', 'sign-test')} and by "
+        f"{number('mean')} in the mean{between('mean', 'Student t')}; it rose in {percent(positive, 0)} of "
+        f"{count(pairs, 'pair')} of runs that share a seed and all other levers."
     )
 
 
@@ -144,8 +154,11 @@ def _cases(design: Design) -> Grid:
 
 def _effects(view: SweepView, titles: dict[str, str]) -> Section:
     caption = (
-        "Median change of an outcome against the lever's baseline, over pairs of runs that share a seed and all other "
-        "levers; lines are 95 % bootstrap intervals over seeds. A line that crosses zero may be the luck of the seeds."
+        "Change of an outcome against the lever's baseline, over pairs of runs that share a seed and all other levers, averaged "
+        f"within each of {count(len(view.design.seeds), 'seed')}. The marker is the median over seeds, the thick line its 95 % "
+        "interval between two order statistics (sign test, exact; from 6 seeds on). The upright tick is the mean, the thin line "
+        "its 95 % Student t interval, which takes changes for normal; with heavy tails and few seeds it is a rough guide. A "
+        "line that crosses zero may be the luck of the seeds."
     )
     absent = "There are no pairs of runs that differ in one lever only, so there is no effect to draw."
     picture = figure_block(
@@ -160,14 +173,20 @@ def _effects(view: SweepView, titles: dict[str, str]) -> Section:
             name("unit", "unit"),
             name("lever", "lever"),
             name("level", "level"),
-            whole("pairs", "pairs"),
+            whole("seeds", "seeds"),
             money("median", "median change", ""),
-            money("median_low", "from (95 %)", ""),
-            money("median_high", "to (95 %)", ""),
-            share("positive", "pairs that rose"),
+            money("median_low", "from (95 %, sign test)", ""),
+            money("median_high", "to", ""),
             money("mean", "mean change", ""),
+            money("mean_low", "from (95 %, Student t)", ""),
+            money("mean_high", "to", ""),
+            whole("pairs", "pairs"),
+            share("positive", "pairs that rose"),
         )
-        what = "Changes against the baseline, in the outcome's unit. Sizes have heavy tails: go by the median, not the mean."
+        what = (
+            "Changes against the baseline, in the outcome's unit, averaged within each seed; intervals are over seeds, as in "
+            "the figure. Sizes have heavy tails: go by the median, not the mean."
+        )
         blocks.append(grid(table, columns, what, most=120, order="in order of outcome"))
     return Section("effects", "What the levers did", tuple(blocks))
 
@@ -203,7 +222,7 @@ def _outcomes(view: SweepView, titles: dict[str, str]) -> Section:
 def _sensitivity(view: SweepView, found: pl.DataFrame, titles: dict[str, str]) -> Section:
     caption = (
         "Partial rank correlation of each lever with an outcome (no unit): +1 it always rises with the lever, -1 it always "
-        "falls, 0 no monotone effect. Lines are 95 % bootstrap intervals over points."
+        "falls, 0 no monotone effect. Lines are 95 % intervals over points (Fisher's transformation)."
     )
     absent = "No outcome varied enough to tell what it depends on."
     picture = figure_block(
