@@ -233,20 +233,24 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
     liquidations, losses, breaches = tables["liquidations"], tables["losses"], tables["breaches"]
     by_route = _totals(liquidations.select("route", usd=pl.col("quantity").abs() * pl.col("price")))
     paid = _totals(losses.filter(pl.col("amount") > 0).select("layer", "amount"))
+    opened = _open_interest(tables["markets"], first=True)
     served = liquidations["breach"].n_unique()
-    booked = dict(tables["events"].group_by("kind").agg(pl.col("amount").sum()).rows())
+    waits = tables["events"].filter(pl.col("kind").is_in(["queued", "unqueued"])).select("kind", "amount")
+    booked = _totals(waits)
     return {
         "breaches": len(breaches),
-        "accounts_breached": breaches["account"].n_unique(),
+        "accounts_breached": breaches.select("protocol", "account").n_unique(),
+        "owners_breached": breaches["owner"].n_unique(),
         "unserved_breaches": len(breaches) - served,
         "liquidations": len(liquidations),
         "liquidated_notional": float(sum(by_route.values())),
+        "liquidated_share": float(sum(by_route.values())) / opened if opened > 0.0 else 0.0,
         **{f"{route}_notional": float(by_route.get(route, 0.0)) for route in ("book", "keeper", "vault", "adl")},
         "penalties": float(liquidations["penalty"].sum()),
         "deficit": float(breaches["deficit"].sum()),
         **{f"{layer}_paid": float(paid.get(layer, 0.0)) for layer in ("fund", "vault", "adl", "socialise")},
         "bad_debt": 0.0 - float(sum(p.bad_debt for p in world.protocols.values())),
-        "open_interest_start": _open_interest(tables["markets"], first=True),
+        "open_interest_start": opened,
         "open_interest_end": _open_interest(tables["markets"], first=False),
         "voluntary_notional": float(sum(world.voluntary.values())),
         "withdrawals_queued": booked.get("queued", 0.0) - booked.get("unqueued", 0.0),

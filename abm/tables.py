@@ -142,6 +142,7 @@ _ALL = (
     Table("breaches", "a breach: an account's free margin turned negative", (
         _c("breach", I, "", "id, in order of time, block, round, account"),
         _TIME, _CHAIN, _BLOCK, _ROUND, _PROTOCOL, _ACCOUNT,
+        _c("owner", I, "", "id of the account's owner, who can have several"),
         _c("cohort", S, "", "cohort or agent of the account"),
         _c("mode", S, "", "cross, isolated, named"),
         _c("episode", I, "", "the episode it belongs to"),
@@ -150,7 +151,7 @@ _ALL = (
         _c("free_margin", F, "USD", "free margin at the breach"),
         _c("equity", F, "USD", "equity at market at the breach, without haircuts"),
         _c("notional", F, "USD", "sum of |size| * price at the breach"),
-        _c("generation", I, "", "0: no liquidation has a share; else 1 + that of the largest parent breach"),
+        _c("generation", I, "", "0: earlier liquidations had less than half of its fall; else 1 + that of the largest parent breach"),
         _c("deficit", F, "USD", "what was missing in the end and others paid"),
         _c("moves_seen", I, "", "number of price moves before it: its parents are among these"),
         _c("margin_fall", F, "USD", "part of the fall: moved maintenance fractions"),

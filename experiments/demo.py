@@ -45,13 +45,15 @@ def run_demo(out: Path, *, workers: int | None = None, as_json: bool = False) ->
     _clear(out)
     say = _Say(quiet=as_json)
     say("1/4  a run of the scenario `crash`: a simulated day at one-second prices, 20,000 accounts")
-    say("2/4  beside it a sweep over the hour of the crash: margin mode x keeper capital x bridge delay, 3 seeds")
-    record, swept = _run_and_sweep(out, workers)
+    design = Design.load("crash-levers")
+    seeds = f"{len(design.seeds)} seeds"
+    say(f"2/4  beside it a sweep over the hour of the crash: margin mode x keeper capital x bridge delay, {seeds}")
+    record, swept = _run_and_sweep(design, out, workers)
     run, picture = out / "crash", out / PICTURE
     say(_told(record))
     say("3/4  the trace: who caused whom")
     if not as_json:
-        print_trace({k: v for k, v in trace_tables(record, 5).items() if k in ("channels", "roots", "accounts")})
+        print_trace({k: v for k, v in trace_tables(record, 5).items() if k in ("channels", "origins", "accounts")})
     say("4/4  the report")
     report = write_report(run, out / "report.html", sweep=out / "sweep")
     paths = {"report": str(report), "picture": str(picture), "run": str(run), "sweep": str(out / "sweep")}
@@ -78,14 +80,14 @@ class _Say:
 def _told(record: Record) -> str:
     s = record.summary
     return (
-        f"     {s['breaches']:,} breaches of {s['accounts_breached']:,} accounts, {usd(s['liquidated_notional'])} USD "
-        f"liquidated; {s['endogenous_share']:.0%} of what pushed accounts over were other liquidations"
+        f"     {s['first_breaches']:,} first breaches of {s['owners_breached']:,} owners, {usd(s['liquidated_notional'])} "
+        f"USD liquidated, {s['liquidated_share']:.0%} of open interest; {s['endogenous_share']:.1%} of what pushed accounts "
+        f"over, by notional, were earlier liquidations"
     )
 
 
-def _run_and_sweep(out: Path, workers: int | None) -> tuple[Record, SweepResult]:
+def _run_and_sweep(design: Design, out: Path, workers: int | None) -> tuple[Record, SweepResult]:
     """The run in a process of its own; the sweep from here, once the run is under way and all is compiled."""
-    design = Design.load("crash-levers")
     context = multiprocessing.get_context("spawn")
     news: multiprocessing.Queue[Progress | str] = context.Queue()
     run = context.Process(target=_run, args=(Scenario.load("crash"), out / "crash", news), daemon=True)

@@ -11,16 +11,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from abm.contagion.endogenous import endogenous_shares
 from abm.contagion.exposure import FALLS, PRICED, Exposure, read_exposure
 from abm.contagion.response import Floats, Ints
-from abm.contagion.trace import SMALL, Trace, trace
+from abm.contagion.trace import Trace, trace
 from abm.record import Record
 from abm.tables import TABLES
 
-__all__ = ["REST", "Attribution", "attribute", "breach_weights", "complete", "rest_shares"]
+__all__ = ["MAJORITY", "REST", "Attribution", "attribute", "breach_weights", "complete", "rest_shares"]
 
 REST = ("small", *PRICED, *FALLS, "news")
 """Channels into a breach that have no parent by name."""
+
+MAJORITY = 0.5
+"""Endogenous share of a breach from which it is a child in the forest: from one half on it is more likely than not to be
+drawn as triggered when its cause is drawn by the shares (declustering, Zhuang, Ogata and Vere-Jones 2002).  Below, what
+no liquidation did had the larger part, and the breach is a root."""
 
 _ROUNDING = 1e-12
 """Shares of the named rest below this are rounding, and get no edge."""
@@ -28,30 +34,38 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Attribution:
-    """Edges and generations.
+    """Edges, endogenous shares and the forest; arrays by row of `breaches`.
 
     Attributes
     ----------
     edges
         The table `cascade_edges`.
+    endogenous
+        Share that earlier liquidations had in each breach, f8 (`abm.contagion.endogenous`).
     generation
-        Of each row of `breaches`, i8: 0 for a root, else one more than that of its largest parent.
+        i8: 0 for a root, else one more than that of its largest parent.
     parent
-        Id of the largest parent breach of each row, i8; -1 for a root.
+        Id of the largest parent breach, i8; -1 for a root: of an endogenous share below MAJORITY.
     parent_share
-        Its share of the row, f8; 0 for a root.
+        The share of that parent alone, f8; 0 for a root.
+    stays, direct_own
+        f8: with V the shares W between breaches of one owner, (I - V)^-1 1 and V 1: what a breach passes on within its
+        owner's own chain (itself counted), and at one remove (`abm.contagion.influence`).
     """
 
     edges: pl.DataFrame
+    endogenous: Floats
     generation: Ints
     parent: Ints
     parent_share: Floats
+    stays: Floats
+    direct_own: Floats
 
 
 def rest_shares(exposure: Exposure, small: Floats) -> dict[str, Floats]:
     """Shares of the channels of REST in each breach, by rank; news is what remains."""
     shares = {"small": small} | {name: exposure.share(name) for name in PRICED} | exposure.rest
-    named = exposure.share("impact") + np.sum([shares[name] for name in PRICED + FALLS], axis=0)
+    named = endogenous_shares(exposure) + np.sum([shares[name] for name in PRICED + FALLS], axis=0)
     shares["news"] = 1.0 - named
     return shares
 
@@ -66,7 +80,8 @@ def attribute(record: Record) -> Attribution:
     """
     exposure = read_exposure(record)
     found = trace(exposure)
-    parent = np.where(found.traced >= SMALL, found.parent, -1)
+    endogenous = endogenous_shares(exposure)
+    parent = np.where(endogenous >= MAJORITY, found.parent, -1)
     most = np.where(parent >= 0, found.most, 0.0)
     generation = np.zeros(len(parent), dtype=np.int64)
     for rank, other in enumerate(parent.tolist()):
@@ -75,7 +90,11 @@ def attribute(record: Record) -> Attribution:
     ids = exposure.breaches["breach"].to_numpy()
     back = np.argsort(exposure.row)
     named = np.where(parent >= 0, ids[parent], -1) if len(ids) else parent
-    return Attribution(_edges(record, exposure, found), generation[back], named[back], most[back])
+    stays, direct_own = _within_owners(found, len(parent))
+    edges = _edges(record, exposure, found)
+    return Attribution(
+        edges, endogenous[back], generation[back], named[back], most[back], stays[back], direct_own[back]
+    )
 
 
 def complete(record: Record, done: Attribution | None = None) -> Record:
@@ -96,7 +115,18 @@ def breach_weights(record: Record, floor: float) -> pl.DataFrame:
     found = trace(exposure, floor)
     ids = exposure.breaches["breach"].to_numpy()
     pairs = {"parent": ids[found.origin], "child": ids[found.heir], "weight": found.weight}
-    return pl.DataFrame(pairs).filter(pl.col("weight") != 0.0).sort("child", "parent")
+    large = (pl.col("weight") != 0.0) & (pl.col("weight").abs() >= floor)
+    return pl.DataFrame(pairs).filter(large).sort("child", "parent")
+
+
+def _within_owners(found: Trace, count: int) -> tuple[Floats, Floats]:
+    """(I - V)^-1 1 and V 1 by rank, V the weights of the trace's pairs, which are of one owner each."""
+    stays, direct = np.ones(count), np.zeros(count)
+    pairs = zip(found.heir[::-1].tolist(), found.origin[::-1].tolist(), found.weight[::-1].tolist(), strict=True)
+    for heir, origin, weight in pairs:  # the latest child first: what it passes on itself is complete
+        stays[origin] += weight * stays[heir]
+        direct[origin] += weight
+    return stays, direct
 
 
 def _edges(record: Record, exposure: Exposure, found: Trace) -> pl.DataFrame:

@@ -1,7 +1,8 @@
-"""The cascade as graphs: causes in full, breaches only, and the forest of largest parents.
+"""The cascade as graphs: causes in full, breaches only, and the forest.
 
-A forest keeps one parent of many.  It is good for pictures, sizes and durations of trees; its mean offspring is one
-less the share of roots by construction and says nothing on criticality (docs/attribution.md).
+In the forest a breach is a child only if earlier liquidations had most of its fall, and hangs under its largest parent,
+which can have little of it alone: the parent's share goes with every edge.  Its mean offspring is one less the share of
+roots by construction and says nothing on criticality (docs/attribution.md).  How much a breach began is `influence`.
 """
 
 from pathlib import Path
@@ -100,7 +101,7 @@ def breach_graph(record: Record, threshold: float = 0.01) -> nx.DiGraph:
 
 
 def forest(record: Record) -> dict[int, int | None]:
-    """Largest parent breach of each breach by id; None for a root."""
+    """Largest parent breach of each breach by id; None for a root, in whose fall earlier liquidations had less than half."""
     done = attribute(record)
     pairs = zip(record["breaches"]["breach"].to_list(), done.parent.tolist(), strict=True)
     return {breach: parent if parent >= 0 else None for breach, parent in pairs}
@@ -111,14 +112,18 @@ def trees(record: Record, done: Attribution | None = None) -> pl.DataFrame:
 
     Returns
     -------
-    root (breach), size (breaches), depth (generations after the root), duration (s from the root to the last),
-    accounts (different ones), notional (USD at the breaches).
+    root (breach), size (breaches), parent_share (median over the children of the share that the parent alone had in them;
+    null without a child), depth (generations after the root), duration (s from the root to the last), accounts (different
+    ones), notional (USD at the breaches).
     """
     return _trees(record, done or attribute(record))
 
 
 def largest_tree(record: Record) -> nx.DiGraph:
-    """The tree with most breaches (of equals the first root): nodes by id, edges parent -> child with `weight`."""
+    """The tree with most breaches (of equals the first root): nodes by id, edges parent -> child.
+
+    `weight` of an edge is the share of the parent alone in the child.
+    """
     done, graph = attribute(record), nx.DiGraph()
     breaches = record["breaches"].with_columns(
         pl.Series("generation", done.generation),
@@ -174,11 +179,13 @@ def _trees(record: Record, done: Attribution) -> pl.DataFrame:
     breaches = record["breaches"].with_columns(
         pl.Series("generation", done.generation, dtype=pl.Int64),
         pl.Series("root", _roots(record["breaches"]["breach"], done), dtype=pl.Int64),
+        pl.Series("share", np.where(done.parent >= 0, done.parent_share, np.nan), nan_to_null=True, dtype=pl.Float64),
     )
     return (
         breaches.group_by("root")
         .agg(
             pl.len().cast(pl.Int64).alias("size"),
+            pl.col("share").median().alias("parent_share"),
             pl.col("generation").max().alias("depth"),
             (pl.col("time").max() - pl.col("time").min()).alias("duration"),
             pl.struct("protocol", "account").n_unique().cast(pl.Int64).alias("accounts"),

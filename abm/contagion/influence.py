@@ -5,12 +5,19 @@ of i's liquidations in the move.  It is strictly triangular in the order of happ
 pass backward over the moves, in which all readings that come after a move weigh on it as one running state a book
 (`response.inject`, `response.retreat`); neither W nor a pair of a move and a breach is ever formed, and no share is
 cut off as small.
+
+What an account's breach does to its owner's own later breaches is no contagion.  With V the shares in W between breaches
+of one owner, v = (I - V)^-1 1 counts what a breach passes on along chains of its owner's breaches alone, itself counted;
+x - v is what ever left the owner, from the first breach of somebody else on.  Both follow from the pairs of one owner
+(`Attribution.stays`).
 """
 
 import numpy as np
 import polars as pl
 from numba import njit
 
+from abm.contagion.attribution import Attribution, attribute
+from abm.contagion.endogenous import endogenous_shares
 from abm.contagion.exposure import Exposure, Readings, Served, read_exposure
 from abm.contagion.response import (
     Floats,
@@ -102,22 +109,27 @@ def backward(exposure: Exposure) -> tuple[Floats, Floats]:
 
 def exogenous_shares(exposure: Exposure) -> Floats:
     """e = 1 - W' 1 by rank: the share of each breach that no liquidation has, f8[breaches]."""
-    return 1.0 - exposure.share("impact")
+    return 1.0 - endogenous_shares(exposure)
 
 
-def influence(record: Record) -> pl.DataFrame:
-    """Influence of every breach, in the order of the record's table.
+def influence(record: Record, done: Attribution | None = None) -> pl.DataFrame:
+    """Influence of every breach, in the order of the record's table; `done` is its attribution where it is at hand.
 
     Returns
     -------
-    breach, account, protocol, time (s) and, as numbers of breaches,
+    breach, account, owner, protocol, time (s) and, as numbers of breaches,
 
     exogenous
         1 - sum_i W_ij: the share of this breach that no liquidation has.
     direct
-        sum_j W_ij: shares of this breach in others, at one remove.
+        sum_j W_ij: shares of this breach in later ones, at one remove.
+    direct_others
+        The part of `direct` in breaches of other owners.
     total
-        exogenous times but_for: what entered the system here; sums to the number of breaches.
+        exogenous times but_for: what entered the system here, itself counted; sums to the number of breaches.
+    others
+        The part of `total` that left the owner: from the first breach of another owner on.  `total` less `others` is
+        the breach itself and what stayed with its owner.
     but_for
         ((I - W)^-1 1)_i: what falls away, itself counted, without this breach in the linear graph.
 
@@ -127,15 +139,18 @@ def influence(record: Record) -> pl.DataFrame:
         The record contradicts itself (`read_exposure`).
     """
     exposure = read_exposure(record)
-    worth, _ = backward(exposure)
-    exogenous, back = exogenous_shares(exposure), np.argsort(exposure.row)
+    done = done or attribute(record)
+    but_for, direct = backward(exposure)[0][:, np.argsort(exposure.row)]
+    exogenous = 1.0 - done.endogenous
     return (
         record["breaches"]
-        .select("breach", "account", "protocol", "time")
+        .select("breach", "account", "owner", "protocol", "time")
         .with_columns(
-            pl.Series("exogenous", exogenous[back]),
-            pl.Series("direct", worth[1][back]),
-            pl.Series("total", (exogenous * worth[0])[back]),
-            pl.Series("but_for", worth[0][back]),
+            pl.Series("exogenous", exogenous),
+            pl.Series("direct", direct),
+            pl.Series("direct_others", direct - done.direct_own),
+            pl.Series("total", exogenous * but_for),
+            pl.Series("others", exogenous * (but_for - done.stays)),
+            pl.Series("but_for", but_for),
         )
     )

@@ -1,65 +1,66 @@
-"""What a cascade is made of: by channel, account, asset, oracle and bridge; roots, generations, overlap beforehand.
+"""What a cascade is made of: by channel, account, asset, oracle and bridge; where it began, and overlap beforehand.
 
-`endogenous_share` says how much of the falls liquidations had, no more.  It is not a branching ratio and no evidence
-of criticality: that needs an impulse and a second run (docs/attribution.md).
+Mean shares are taken in the views of `abm.contagion.endogenous`: `first_usd` over first breaches of an account in an
+episode, by notional at the breach; `first` the same, each breach counting the same; `all_usd` and `all` over all breaches.
 """
+
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from abm.contagion.attribution import attribute, complete
-from abm.contagion.exposure import by_breach, read_exposure
-from abm.contagion.graph import trees
+from abm.contagion.endogenous import first_breaches, view_weights
+from abm.contagion.exposure import Exposure, by_breach, read_exposure
 from abm.contagion.influence import backward, exogenous_shares, influence
-from abm.contagion.response import Floats
+from abm.contagion.response import Floats, Ints
 from abm.record import Record
 
 __all__ = [
     "assets",
     "bridges",
     "channel_shares",
-    "endogenous_share",
     "exogenous_check",
     "first_generation",
     "oracles",
+    "origins",
     "overlap",
-    "roots",
     "systemic_accounts",
 ]
 
 
 def channel_shares(record: Record) -> pl.DataFrame:
-    """Share of the falls of all breaches by channel, largest first.
+    """Share of the falls into breaches by channel, largest first.
 
     Returns
     -------
-    channel; share, every breach counting the same; weighted, every dollar of fallen free margin counting the same.
-    Both columns sum to one.  `impact` and `small` together are the liquidations' price moves.
+    channel; first_usd, first, all_usd, all: mean share in each view; fallen: over all breaches, every dollar of fallen
+    free margin counting the same.  Columns sum to one.  `impact` and `small` together are the endogenous share.
     """
     record = complete(record)
-    fall = (pl.col("free_margin_start") - pl.col("free_margin")).clip(lower_bound=0.0)
-    falls = record["breaches"].select(pl.col("breach").alias("child"), fall.alias("fall"))
-    total, count = falls["fall"].sum(), len(falls)
+    breaches = record["breaches"]
+    fall = (breaches["free_margin_start"] - breaches["free_margin"]).clip(lower_bound=0.0).to_numpy()
+    weights = view_weights(record) | {"fallen": fall / (fall.sum() or 1.0)}
+    columns = [pl.Series(name, weight, dtype=pl.Float64) for name, weight in weights.items()]
     return (
         record["cascade_edges"]
         .filter(pl.col("child_kind") == "breach")
-        .join(falls, on="child")
+        .join(breaches.select(pl.col("breach").alias("child"), *columns), on="child")
         .group_by("channel")
-        .agg(
-            (pl.col("share").sum() / count).alias("share"),
-            ((pl.col("share") * pl.col("fall")).sum() / total).alias("weighted"),
-        )
-        .sort(["share", "channel"], descending=[True, False])
+        .agg((pl.col("share") * pl.col(name)).sum().alias(name) for name in weights)
+        .sort(["first_usd", "channel"], descending=[True, False])
     )
 
 
 def systemic_accounts(record: Record, n: int = 20) -> pl.DataFrame:
-    """The `n` accounts with the largest total influence.
+    """The `n` accounts with the largest influence on breaches of other owners.
 
     Returns
     -------
-    protocol, account, cohort, breaches (number), direct and total (sums over its breaches, in breaches), but_for (of
-    the one breach of it with the largest: but-for values of one account's breaches may count the same thing twice).
+    protocol, account, owner, cohort, breaches (number), and in numbers of breaches: others, own and total (sums over its
+    breaches; own = total - others is its own breaches and what stayed with its owner), direct_others (at one remove),
+    but_for (of the one breach of it with the largest: but-for values of one account's breaches may count the same thing
+    twice).
     """
     cohorts = record["breaches"].select("breach", "cohort")
     return (
@@ -67,13 +68,16 @@ def systemic_accounts(record: Record, n: int = 20) -> pl.DataFrame:
         .join(cohorts, on="breach")
         .group_by("protocol", "account")
         .agg(
+            pl.col("owner").first(),
             pl.col("cohort").first(),
             pl.len().cast(pl.Int64).alias("breaches"),
-            pl.col("direct").sum(),
+            pl.col("others").sum(),
+            (pl.col("total") - pl.col("others")).sum().alias("own"),
             pl.col("total").sum(),
+            pl.col("direct_others").sum(),
             pl.col("but_for").max(),
         )
-        .sort(["total", "protocol", "account"], descending=[True, False, False])
+        .sort(["others", "protocol", "account"], descending=[True, False, False])
         .head(n)
     )
 
@@ -83,20 +87,20 @@ def assets(record: Record) -> pl.DataFrame:
 
     Returns
     -------
-    asset, market, venue, book; impact: mean share of a breach that liquidations' moves of this book had (signed);
-    influence: part of the breaches' total influence that left them through moves of this book.
+    asset, market, venue, book; first_usd, all: mean share (signed) of a breach that liquidations' moves of this book had,
+    in the two views, which add up to the endogenous shares; influence: part of the breaches' total influence that left them
+    through moves of this book, in breaches.
     """
     exposure = read_exposure(record)
     _, gain = backward(exposure)
     books, served, lane = record["books"].sort("book"), exposure.served, exposure.lanes["impact"]
-    impact = by_breach(exposure.readings.book, exposure.parts("impact"), len(books)) / max(len(exposure.row), 1)
     breach = np.repeat(np.arange(len(exposure.row)), np.diff(served.begin))
     passed = exogenous_shares(exposure)[breach] * served.part * gain[0][served.position]
     through = by_breach(lane.book[served.position], passed, len(books))
     return (
         books.select("asset", "market", "venue", "book")
-        .with_columns(pl.Series("impact", impact), pl.Series("influence", through))
-        .sort(["impact", "book"], descending=[True, False])
+        .with_columns(*_carried(record, exposure, exposure.readings.book, len(books)), pl.Series("influence", through))
+        .sort(["first_usd", "book"], descending=[True, False])
     )
 
 
@@ -105,82 +109,104 @@ def oracles(record: Record) -> pl.DataFrame:
 
     Returns
     -------
-    protocol, feed, venue; impact: mean share of a breach (signed); share: of all impact.
+    protocol, feed, venue; first_usd, all: mean share (signed) of a breach, in the two views, which add up to the endogenous
+    shares; part: of the sum of first_usd.
     """
     exposure = read_exposure(record)
     sources = record["price_sources"].join(record["books"].select("book", "venue"), on="book", maintain_order="left")
-    impact = by_breach(exposure.readings.source, exposure.parts("impact"), len(sources)) / max(len(exposure.row), 1)
     return (
-        sources.with_columns(pl.Series("impact", impact))
+        sources.with_columns(_carried(record, exposure, exposure.readings.source, len(sources)))
         .group_by("protocol", "feed", "venue")
-        .agg(pl.col("impact").sum())
-        .with_columns((pl.col("impact") / pl.col("impact").sum()).fill_nan(0.0).alias("share"))
-        .sort(["impact", "protocol", "feed", "venue"], descending=[True, False, False, False])
+        .agg(pl.col("first_usd", "all").sum())
+        .with_columns((pl.col("first_usd") / pl.col("first_usd").sum()).fill_nan(0.0).alias("part"))
+        .sort(["first_usd", "protocol", "feed", "venue"], descending=[True, False, False, False])
     )
+
+
+def _carried(record: Record, exposure: Exposure, through: Ints, count: int) -> list[pl.Series]:
+    """Mean share of liquidations' moves in a breach by what each reading went through, in two views."""
+    breach, parts, weights = exposure.readings.breach, exposure.parts("impact"), view_weights(record)
+    return [
+        pl.Series(view, by_breach(through, parts * weights[view][exposure.row][breach], count))
+        for view in ("first_usd", "all")
+    ]
 
 
 def bridges(record: Record) -> pl.DataFrame:
-    """What late messages over bridges did, by protocol with remote collateral.
+    """What late messages over bridges did, by protocol with remote collateral; bridges of no protocol come last.
 
     Returns
     -------
-    protocol, bridges (names; a protocol with several cannot tell them apart), breaches (number), staleness: mean share
-    of a breach of this protocol.
+    protocol (empty: no protocol has collateral behind it), bridges (names; a protocol with several cannot tell them apart),
+    breaches, first_breaches (of the protocol, numbers), first_usd, all: mean share of late messages in a breach of this
+    protocol, in the two views within it.
     """
-    breaches = complete(record)["breaches"].select("protocol", child="breach")
-    stale = complete(record)["cascade_edges"].filter(
-        (pl.col("child_kind") == "breach") & (pl.col("channel") == "staleness")
-    )
-    shares = breaches.join(stale, on="child", how="left", maintain_order="left").with_columns(
-        pl.col("share").fill_null(0.0)
-    )
-    rows = []
+    done = complete(record)
+    breaches = done["breaches"].with_columns(first=pl.Series(first_breaches(done["breaches"]), dtype=pl.Boolean))
+    stale = done["cascade_edges"].filter((pl.col("child_kind") == "breach") & (pl.col("channel") == "staleness"))
+    shares = breaches.join(stale.select("share", breach="child"), on="breach", how="left", maintain_order="left")
+    shares = shares.with_columns(pl.col("share").fill_null(0.0))
+    rows, known = [], set()
     for protocol in record.scenario.protocols:
         names = sorted({c.bridge for c in protocol.collateral if c.bridge})
-        of = shares.filter(pl.col("protocol") == protocol.name)["share"]
+        known |= set(names)
         if names:
-            rows.append((protocol.name, ", ".join(names), len(of), float(of.sum()) / max(len(of), 1)))
-    schema = {"protocol": pl.String, "bridges": pl.String, "breaches": pl.Int64, "staleness": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+            rows.append((protocol.name, ", ".join(names), *_stale(shares.filter(pl.col("protocol") == protocol.name))))
+    rows += [("", bridge.name, 0, 0, 0.0, 0.0) for bridge in record.scenario.bridges if bridge.name not in known]
+    schema: dict[str, Any] = {
+        "protocol": pl.String,
+        "bridges": pl.String,
+        "breaches": pl.Int64,
+        "first_breaches": pl.Int64,
+    }
+    return pl.DataFrame(rows, schema=schema | {"first_usd": pl.Float64, "all": pl.Float64}, orient="row")
 
 
-def roots(record: Record) -> pl.DataFrame:
-    """Breaches without a parent, the largest tree first.
+def _stale(shares: pl.DataFrame) -> tuple[int, int, float, float]:
+    """Breaches, first breaches, and the mean share by notional of first ones and over all."""
+    first = shares.filter(pl.col("first"))
+    notional = float(first["notional"].sum()) or 1.0
+    by_usd = float((first["share"] * first["notional"]).sum()) / notional
+    return len(shares), len(first), by_usd, float(shares["share"].sum()) / max(len(shares), 1)
+
+
+def origins(record: Record) -> pl.DataFrame:
+    """Where the cascade began: breaches by what of their influence left their owner, largest first.
+
+    `total` sums to the number of breaches, each counted once.  It is not what they are ranked by: a breach that impact
+    held up (a negative endogenous share) has an exogenous share above one, and a total above one without any effect.
 
     Returns
     -------
-    root (breach), time (s), protocol, account, due_to (the channel with the largest share), share, size (of its tree).
+    breach, time (s), protocol, account, cohort, notional (USD), endogenous (share of earlier liquidations in it), due_to
+    (the channel with the largest share), share (of that channel), total, others (see `influence`, in breaches).
     """
     record = complete(record)
     largest = (
         record["cascade_edges"]
         .filter(pl.col("child_kind") == "breach")
-        .group_by(pl.col("child").alias("root"), pl.col("channel").alias("due_to"))
+        .group_by(pl.col("child").alias("breach"), pl.col("channel").alias("due_to"))
         .agg(pl.col("share").sum())
-        .sort(["root", "share", "due_to"], descending=[False, True, False])
-        .group_by("root", maintain_order=True)
+        .sort(["breach", "share", "due_to"], descending=[False, True, False])
+        .group_by("breach", maintain_order=True)
         .first()
     )
-    about = record["breaches"].select("time", "protocol", "account", root="breach")
+    worth = influence(record).select("breach", "total", "others", endogenous=1.0 - pl.col("exogenous"))
     return (
-        trees(record)
-        .join(about, on="root", maintain_order="left")
-        .join(largest, on="root", maintain_order="left")
-        .select("root", "time", "protocol", "account", "due_to", "share", "size")
-    )
-
-
-def endogenous_share(record: Record) -> float:
-    """Mean over breaches of the share that liquidations' price moves had; NaN without a breach.
-
-    No branching ratio: in any large cascade, near critical or not, most breaches have liquidations before them.
-    """
-    exogenous = exogenous_shares(read_exposure(record))
-    return float(1.0 - exogenous.mean()) if len(exogenous) else float("nan")
+        record["breaches"]
+        .select("breach", "time", "protocol", "account", "cohort", "notional")
+        .join(largest, on="breach", maintain_order="left")
+        .join(worth, on="breach", maintain_order="left")
+        .sort(["others", "breach"], descending=[True, False])
+        .select(
+            "breach", "time", "protocol", "account", "cohort", "notional", "endogenous", "due_to", "share", "total",
+            "others",
+        )
+    )  # fmt: skip
 
 
 def first_generation(record: Record, window: float | None = None) -> float:
-    """Children a root, counting only roots that were watched for `window` seconds, and children within it.
+    """Children a root in the forest, counting only roots that were watched for `window` seconds, and children within it.
 
     Events are the first breach of each account in an episode.  NaN without such roots.  `window` is the scenario's
     quiet time by default.
@@ -190,8 +216,7 @@ def first_generation(record: Record, window: float | None = None) -> float:
     first = (
         record["breaches"]
         .with_columns(pl.Series("generation", done.generation, dtype=pl.Int64), pl.Series("parent", done.parent))
-        .sort("breach")
-        .unique(["protocol", "account", "episode"], keep="first", maintain_order=True)
+        .filter(first_breaches(record["breaches"]))
     )
     watched = first.filter((pl.col("generation") == 0) & (pl.col("time") + span <= clock.start + clock.duration))
     born = watched.select(pl.col("breach").alias("parent"), pl.col("time").alias("born"))

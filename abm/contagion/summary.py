@@ -3,27 +3,29 @@
 from typing import Any
 
 from abm.contagion.attribution import Attribution
+from abm.contagion.endogenous import endogenous_share, first_breaches
 from abm.contagion.graph import trees
-from abm.contagion.influence import influence
 from abm.record import Record
 
 __all__ = ["cascade_summary"]
 
 
 def cascade_summary(record: Record, done: Attribution) -> dict[str, Any]:
-    """Episodes, roots, the largest tree (its breaches and depth), and the endogenous share of the breaches.
+    """First breaches, episodes, the forest, and the endogenous share in its four views (`abm.contagion.endogenous`).
 
     `done` is the record's attribution.
     """
     breaches = record["breaches"]
-    if breaches.is_empty():
-        return {"episodes": 0, "roots": 0, "largest_tree": 0, "largest_depth": 0, "endogenous_share": 0.0}
     grown = trees(record, done)
-    exogenous = influence(record)["exogenous"].to_numpy()
+    share = endogenous_share(record, done.endogenous)
     return {
+        "first_breaches": int(first_breaches(breaches).sum()),
         "episodes": breaches["episode"].n_unique(),
         "roots": len(grown),
-        "largest_tree": int(grown["size"].to_numpy().max()),
-        "largest_depth": int(grown["depth"].to_numpy().max()),
-        "endogenous_share": 1.0 - float(exogenous.mean()),
+        "largest_tree": int(grown["size"].to_numpy().max(initial=0)),
+        "largest_depth": int(grown["depth"].to_numpy().max(initial=0)),
+        "endogenous_share": share["first_usd"],
+        "endogenous_share_unweighted": share["first"],
+        "endogenous_share_all": share["all_usd"],
+        "endogenous_share_all_unweighted": share["all"],
     }

@@ -29,7 +29,7 @@ from abm.contagion.response import (
 __all__ = ["SMALL", "SPAN", "Trace", "trace"]
 
 SMALL = 1e-3
-"""Share of a breach below which a price move has no edge of its own, and all together do not make a child."""
+"""Share of a breach below which a price move has no edge of its own."""
 
 SPAN = 32
 """Moves of a block."""
@@ -67,8 +67,9 @@ class Trace(NamedTuple):
     """Shares of liquidations in breaches; breaches by rank, moves by position in their lane.
 
     `child`, `position`, `share`: the pairs of at least SMALL.  `small`: sum of the others by breach.
-    `parent`, `most`, `traced`: largest parent breach (-1: none), its share, and the positive shares of all, by breach.
-    `heir`, `origin`, `weight`: child, parent and weight of the pairs of breaches of at least the floor asked for.
+    `parent`, `most`: largest parent breach (-1: none) and its share, by breach.
+    `heir`, `origin`, `weight`: child, parent and weight of the pairs of breaches of at least the floor asked for, and of
+    all pairs of one owner's; children in rising order.
     """
 
     child: Ints
@@ -77,7 +78,6 @@ class Trace(NamedTuple):
     small: Floats
     parent: Ints
     most: Floats
-    traced: Floats
     heir: Ints
     origin: Ints
     weight: Floats
@@ -163,12 +163,20 @@ inherit = njit(cache=True)(inherit_python)
 
 
 def trace_kernel_python(
-    kernels: Kernels, lane: Lane, single: Steps, whole: Blocks, rows: Rows, served: Served, cut: float, floor: float
+    kernels: Kernels,
+    lane: Lane,
+    single: Steps,
+    whole: Blocks,
+    rows: Rows,
+    served: Served,
+    owner: Ints,
+    cut: float,
+    floor: float,
 ) -> Trace:
     """Every breach in turn: its moves one by one, what is small together, and its parents."""
     count = rows.first.shape[0] - 1
     share, weights = np.zeros(lane.move.shape[0]), np.zeros(count)
-    small, most, traced, parent = np.zeros(count), np.zeros(count), np.zeros(count), np.full(count, -1)
+    small, most, parent = np.zeros(count), np.zeros(count), np.full(count, -1)
     children, positions, shares = [0 for _ in range(0)], [0 for _ in range(0)], [0.0 for _ in range(0)]
     heirs, origins, pairs = [0 for _ in range(0)], [0 for _ in range(0)], [0.0 for _ in range(0)]
     for child in range(count):
@@ -187,10 +195,9 @@ def trace_kernel_python(
         for other in range(child):
             weight = weights[other]
             weights[other] = 0.0
-            traced[child] += max(weight, 0.0)
             if weight > most[child]:
                 most[child], parent[child] = weight, other
-            if abs(weight) >= floor:
+            if abs(weight) >= floor or (weight != 0.0 and owner[other] == owner[child]):
                 heirs.append(child)
                 origins.append(other)
                 pairs.append(weight)
@@ -201,7 +208,6 @@ def trace_kernel_python(
         small,
         parent,
         most,
-        traced,
         np.array(heirs, dtype=np.int64),
         np.array(origins, dtype=np.int64),
         np.array(pairs, dtype=np.float64),
@@ -212,7 +218,8 @@ trace_kernel = njit(cache=True)(trace_kernel_python)
 
 
 def trace(exposure: Exposure, floor: float = np.inf) -> Trace:
-    """Shares of single moves and of breaches in breaches; pairs of breaches with a weight of at least `floor`."""
+    """Shares of single moves and of breaches in breaches; pairs of breaches with a weight of at least `floor`, and of
+    one owner's."""
     kernels, lane, r = exposure.kernels, exposure.lanes["impact"], exposure.readings
     target = last_moves(lane, r.book, r.moves)
     order = np.lexsort((-target, r.book, r.breach))
@@ -226,5 +233,6 @@ def trace(exposure: Exposure, floor: float = np.inf) -> Trace:
         r.seen[order],
     )
     single, whole = single_steps(kernels, lane), blocks(kernels, lane)
-    found: Trace = trace_kernel(kernels, lane, single, whole, rows, exposure.served, SMALL, floor)
+    owner = exposure.breaches["owner"].to_numpy()
+    found: Trace = trace_kernel(kernels, lane, single, whole, rows, exposure.served, owner, SMALL, floor)
     return found

@@ -91,7 +91,7 @@ def record_breaches(protocol: Protocol, rows: Ints, free: Floats, episodes: Epis
     time, chain, block = tape.place
     tape.log.rows(
         "breaches", len(new), breach=ids, time=time, chain=chain, block=block, round=tape.round,
-        protocol=protocol.name, account=ledger.id[new], cohort=[protocol.cohorts[c] for c in ledger.cohort[new]],
+        protocol=protocol.name, account=ledger.id[new], owner=ledger.owner[new], cohort=[protocol.cohorts[c] for c in ledger.cohort[new]],
         mode=[MODES[m] for m in ledger.mode[new]], episode=episode, since=protocol.history.time[start],
         free_margin_start=free[new] + split["fall"], free_margin=free[new], equity=view.equity,
         notional=view.notional, generation=0, deficit=0.0, moves_seen=tape.moves,

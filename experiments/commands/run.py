@@ -54,9 +54,10 @@ def _tell(folder: Path, summary: dict[str, float]) -> None:
     from experiments.console import usd
 
     click.echo(
-        f"{summary['breaches']:,} breaches, {summary['liquidations']:,} liquidations of "
-        f"{usd(summary['liquidated_notional'])} USD, deficits {usd(summary['deficit'])} USD; "
-        f"endogenous share {summary['endogenous_share']:.0%}"
+        f"{summary['owners_breached']:,} owners with {summary['first_breaches']:,} first breaches ({summary['breaches']:,} "
+        f"in all), {summary['liquidations']:,} liquidations of {usd(summary['liquidated_notional'])} USD, "
+        f"{summary['liquidated_share']:.1%} of open interest, deficits {usd(summary['deficit'])} USD; endogenous share "
+        f"{summary['endogenous_share']:.1%} of first breaches by notional"
     )
     click.echo(f"{folder}")
     click.echo(f"next: crossfire trace {folder}; crossfire report {folder}")

@@ -1,19 +1,20 @@
-"""The picture of a cascade: who breached when, pushed over by whom."""
+"""The picture of a cascade: who breached when, and how much of it earlier liquidations had."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.path import Path as Curve
 
+from abm.contagion.attribution import MAJORITY
 from abm.errors import UserError
 from abm.record import Record
-from experiments.figures.forest import forest_frame
-from experiments.figures.layout import Floats, Placed, choose, place
+from experiments.figures.network import LINK, Network, main_episode, moments, network, thinned
 from experiments.figures.series import main_markets
 from experiments.figures.style import (
     MARKERS,
@@ -26,40 +27,49 @@ from experiments.figures.style import (
     save_png,
 )
 from experiments.figures.timeline import draw_liquidated, draw_prices, liquidated_rate
-from experiments.figures.units import count
+from experiments.figures.units import percent
 from experiments.figures.window import Window
 
-__all__ = ["cascade", "colour_key", "save_picture", "shown_nodes"]
+__all__ = ["cascade", "colour_key", "save_picture", "shown"]
 
-TREES = 3
-MOST = {"wide": 260, "narrow": 70}
-"""Nodes shown in a shape; more cannot be told apart."""
+Floats = npt.NDArray[np.float64]
+
+MOST = {"wide": 700, "narrow": 200}
+LINES = {"wide": 120, "narrow": 40}
+"""Breaches and lines shown in a shape; more cannot be told apart."""
+
+NUMBERED = 5
+"""Breaches with their number beside them."""
+
+TICKS = (-0.25, -0.05, 0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
+LIMITS = (-0.25, 1.25)
+"""Shares shown; what lies beyond is drawn at the edge."""
 
 
-def shown_nodes(forest: pl.DataFrame, shape: str = "wide", trees: int = TREES) -> pl.DataFrame:
-    """The nodes of a forest (see `layout.choose`) that the picture of a shape shows."""
-    return choose(forest, trees, MOST[shape])
+def shown(whole: Network, shape: str = "wide") -> Network:
+    """What the picture of a shape shows: the episode with the largest notional, thinned."""
+    return thinned(main_episode(whole), MOST[shape], LINES[shape])
 
 
-def colour_key(forest: pl.DataFrame) -> str:
+def colour_key(nodes: pl.DataFrame) -> str:
     """What colours tell apart: protocols, or cohorts where all breaches are of one protocol."""
-    return "protocol" if forest["protocol"].n_unique() > 1 else "cohort"
+    return "protocol" if nodes["protocol"].n_unique() > 1 else "cohort"
 
 
-def cascade(forest: pl.DataFrame) -> Callable[[Shape], Figure] | None:
-    """The largest trees over time; None without breaches.  `forest`: see `layout.choose`, with `protocol, cohort`."""
-    if not forest.height:
+def cascade(whole: Network) -> Callable[[Shape], Figure] | None:
+    """Breaches over time by the share that earlier liquidations had in them, and large shares as lines; None without."""
+    if not whole.nodes.height:
         return None
-    key = colour_key(forest)
 
     def draw(shape: Shape) -> Figure:
-        placed = place(shown_nodes(forest, shape.name))
-        lanes = float(np.max(placed.y)) + 1
-        fig = figure(shape, float(np.clip(110 + 9 * lanes, 190, 560)))
+        part = shown(whole, shape.name)
+        fig = figure(shape, 420)
         axes = fig.subplots()
-        span = max(float(np.ptp(placed.x)), 1.0)
-        window = Window(float(placed.x.min()) - 0.05 * span, float(placed.x.max()) + 0.03 * span)
-        _trees(axes, placed, shape, window, key)
+        x = moments(part.nodes)
+        room = 0.03 * max(float(np.ptp(x)), 1.0)
+        window = Window(float(x.min()) - room, float(x.max()) + room)
+        _breaches(axes, part, shape, window, colour_key(whole.nodes))
+        heading(axes, "share of earlier liquidations in each breach (%)")
         window.label(axes)
         legend_above(fig, axes, shape)
         return fig
@@ -68,7 +78,7 @@ def cascade(forest: pl.DataFrame) -> Callable[[Shape], Figure] | None:
 
 
 def save_picture(record: Record, path: Path) -> Path:
-    """The one picture of a run: price and liquidations above, the largest cascade below; a PNG of 1600 x 900 pixels.
+    """The one picture of a run: price and liquidations above, the breaches below; a PNG of 1600 x 900 pixels.
 
     Raises
     ------
@@ -76,70 +86,82 @@ def save_picture(record: Record, path: Path) -> Path:
         The record has no breach or no sampled market.
     """
     prices = main_markets(record)
-    forest = forest_frame(record)
-    if not prices or not forest.height:
+    whole = network(record)
+    if not prices or not whole.nodes.height:
         what = "has no breach or no sampled market, so there is no cascade to draw"
         raise UserError(f"run of {record.scenario.name}", what, "choose a run with liquidations")
-    placed = place(shown_nodes(forest, trees=1))
-    window = _window(placed, prices[0].column("time"))
+    part = shown(whole)
+    window = _window(part.nodes["time"].to_numpy(), prices[0].column("time"))
     rate = liquidated_rate(record, window, most=100)
 
     def draw(shape: Shape) -> Figure:
         fig = figure(shape, shape.width * 9 / 16)
-        heights = [5, 9] if rate is None else [5, 3, 9]
+        heights = [4, 9] if rate is None else [4, 3, 9]
         panels = fig.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         top, below = panels[0], panels[-1]
         draw_prices(top, prices, window, ())
         legend_above(fig, top, shape)
         if rate is not None:
             draw_liquidated(panels[1], rate, window)
-        _trees(below, placed, shape, window, colour_key(placed.nodes))
-        heading(below, f"largest cascade: {_shown_of(placed, forest)}; dot area: notional")
-        below.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.0)
+        key = colour_key(whole.nodes)
+        _breaches(below, part, shape, window, key)
+        line = f"; line: {LINK:.0%} or more by one breach" if part.links.height else ""
+        heading(below, f"share of earlier liquidations in each breach (%){line}")
+        below.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.0, handletextpad=0.2)
         window.label(below)
         return fig
 
     return save_png(draw, path, font=15)
 
 
-def _shown_of(placed: Placed, forest: pl.DataFrame) -> str:
-    whole = forest.filter(pl.col("root").is_in(placed.nodes["root"].implode())).height
-    shown = placed.nodes.height
-    return count(whole, "breach", "breaches") if shown == whole else f"the {shown:,} largest of {whole:,} breaches"
+def _window(breached: Floats, sampled: Floats) -> Window:
+    """All but the first and last hundredth of the breaches, with room for three samples of the prices on both sides."""
+    step = float(np.median(np.diff(sampled))) if len(sampled) > 1 else 1.0
+    first, last = np.quantile(breached, (0.01, 0.99))
+    room = max(0.06 * float(last - first), 3 * step)
+    return Window(max(float(first) - room, float(sampled[0])), min(float(last) + room, float(sampled[-1])))
 
 
-def _window(placed: Placed, times: Floats) -> Window:
-    """The time of the nodes with some room, and with at least three samples of the prices on both sides."""
-    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
-    room = max(0.06 * float(np.ptp(placed.x)), 3 * step)
-    return Window(
-        max(float(placed.x.min()) - room, float(times[0])), min(float(placed.x.max()) + room, float(times[-1]))
-    )
+def _height(share: npt.ArrayLike) -> Floats:
+    """Signed square roots: most shares are small, and a few are not."""
+    clipped = np.clip(np.asarray(share, dtype=np.float64), *LIMITS)
+    return np.asarray(np.sign(clipped) * np.sqrt(np.abs(clipped)))
 
 
-def _trees(axes: Axes, placed: Placed, shape: Shape, window: Window, key: str) -> None:
-    x, y = window.x(placed.x), placed.y
-    area = _areas(placed.nodes["notional"].to_numpy(), shape)
-    axes.add_collection(_links(x, y, placed))
-    names = _names(placed.nodes, key)
-    for i, name in enumerate(sorted(set(names))):
-        mine = np.array([n == name for n in names])
-        axes.scatter(
-            x[mine],
-            y[mine],
-            s=area[mine],
-            color=colour(SERIES[i % len(SERIES)]),
-            marker=MARKERS[i % len(MARKERS)],
-            edgecolor=colour("paper"),
-            linewidth=0.6,
-            zorder=3,
-        )
-        axes.scatter([], [], s=45, color=colour(SERIES[i % len(SERIES)]), marker=MARKERS[i % len(MARKERS)], label=name)
-    _number_roots(axes, x, y, placed)
-    axes.set_yticks([])
-    axes.grid(axis="y", visible=False)
-    axes.spines["left"].set_visible(False)
-    axes.set_ylim(float(y.max()) + 1.2, float(y.min()) - 1.2)
+def _breaches(axes: Axes, part: Network, shape: Shape, window: Window, key: str) -> None:
+    nodes = part.nodes
+    x, y = window.x(moments(nodes)), _height(nodes["endogenous"].to_numpy())
+    axes.add_collection(_links(x, y, part))
+    names, first = np.array(_names(nodes, key)), nodes["first"].to_numpy()
+    area = _areas(nodes["notional"].to_numpy(), shape)
+    for k, name in enumerate(sorted(set(names.tolist()))):
+        look, marker = colour(SERIES[k % len(SERIES)]), MARKERS[k % len(MARKERS)]
+        for mine, face, edge in (
+            ((names == name) & ~first, "none", look),
+            ((names == name) & first, look, colour("paper")),
+        ):
+            axes.scatter(
+                x[mine], y[mine], s=area[mine], facecolor=face, edgecolor=edge, linewidth=0.7, marker=marker, zorder=3
+            )
+        axes.scatter([], [], s=45, color=look, marker=marker, label=name)
+    _scale(axes, y)
+    for i, number in enumerate(nodes["number"]):
+        if number > NUMBERED:
+            continue
+        axes.annotate(
+            str(number), (x[i], y[i]), xytext=(0, 9), textcoords="offset points", ha="center",
+            fontweight="bold", zorder=4, annotation_clip=True,
+        )  # fmt: skip
+
+
+def _scale(axes: Axes, y: Floats) -> None:
+    """Ticks in per cent where there is something; the line from which liquidations had most of a breach."""
+    low, high = min(float(y.min()), 0.0) - 0.06, max(float(y.max()), float(_height(0.1))) + 0.09
+    ticks = [t for t in TICKS if low <= float(_height(t)) <= high]
+    axes.set_yticks(_height(ticks).tolist(), [percent(t, 0).removesuffix(" %") for t in ticks])
+    axes.set_ylim(low, high)
+    if high > float(_height(MAJORITY)):
+        axes.axhline(float(_height(MAJORITY)), color=colour("muted"), linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
 
 
 def _names(nodes: pl.DataFrame, key: str) -> list[str]:
@@ -148,34 +170,20 @@ def _names(nodes: pl.DataFrame, key: str) -> list[str]:
     return [(name or "unnamed") if name in common else "others" for name in nodes[key]]
 
 
-def _number_roots(axes: Axes, x: Floats, y: Floats, placed: Placed) -> None:
-    for i in np.flatnonzero(placed.parent < 0):
-        axes.annotate(
-            str(placed.nodes["number"][int(i)]),
-            (x[i], y[i]),
-            xytext=(-13, 0),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontweight="bold",
-        )
-
-
 def _areas(notional: Floats, shape: Shape) -> Floats:
     """Area of a node in square points: in proportion to notional, the small ones still seen."""
     largest = float(notional.max()) or 1.0
-    return np.asarray(np.maximum((180 if shape.narrow else 420) * notional / largest, 9.0))
+    return np.asarray(np.maximum((180 if shape.narrow else 420) * notional / largest, 7.0))
 
 
-def _links(x: Floats, y: Floats, placed: Placed) -> PathCollection:
-    """Curves from parent to child, as thick as the share of the parent in the child."""
-    children = np.flatnonzero(placed.parent >= 0)
-    shares = placed.nodes["share"].fill_null(0.0).to_numpy()[children]
+def _links(x: Floats, y: Floats, part: Network) -> PathCollection:
+    """Curves from parent to child, as thick as the share of the parent alone in the child."""
+    row = {int(b): i for i, b in enumerate(part.nodes["breach"])}
     codes = [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]
     curves = []
-    for child in children:
-        a, b = placed.parent[child], child
+    for parent, child in part.links.select("parent", "child").iter_rows():
+        a, b = row[parent], row[child]
         middle = (x[a] + x[b]) / 2
         curves.append(Curve([(x[a], y[a]), (middle, y[a]), (middle, y[b]), (x[b], y[b])], codes))
-    widths = 0.5 + 2.5 * np.clip(shares, 0, 1)
-    return PathCollection(curves, facecolors="none", edgecolors=colour("stone"), linewidths=widths, zorder=1)
+    widths = 0.5 + 3.0 * np.clip(part.links["weight"].to_numpy(), 0, 1)
+    return PathCollection(curves, facecolors="none", edgecolors=colour("stone"), linewidths=widths, zorder=2)

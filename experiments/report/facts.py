@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from abm.contagion.attribution import MAJORITY
+from abm.contagion.endogenous import endogenous_share
+from abm.contagion.graph import trees
 from abm.contagion.measures import channel_shares
 from abm.record import Record
-from experiments.figures.forest import forest_frame, numbered_roots
 from experiments.figures.losses import paid_by_layer
+from experiments.figures.network import Network, network
 
-__all__ = ["Facts", "Fall", "Tree", "gather"]
+__all__ = ["Facts", "Fall", "gather"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,67 +24,70 @@ class Fall:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """The largest tree: its breaches, their notional in USD, its root breach, and who and when that was."""
-
-    breaches: int
-    notional: float
-    root: int
-    account: int
-    cohort: str
-    protocol: str
-    time: float
-
-
 @dataclass(frozen=True)
 class Facts:
     """Figures of a run.
 
-    `forest` see `experiments.figures.forest`; `channels` the share of each channel in all breaches; `liquidated`,
-    `deficits` and `paid` (by layer) in USD; `span` in seconds.
+    `network` see `experiments.figures.network`; `trees` see `abm.contagion.graph`, those of more than one breach;
+    `children` the number of breaches of which earlier liquidations had most; `channels` the share of each channel, by
+    notional of first breaches; `endogenous` by view (`abm.contagion.endogenous`); `liquidated`, `deficits` and `paid` (by
+    layer) in USD; `liquidated_share` of the opening open interest; `span` in seconds.
     """
 
     span: float
-    forest: pl.DataFrame
+    network: Network
+    trees: pl.DataFrame
+    children: int
     channels: dict[str, float]
+    endogenous: dict[str, float]
     accounts: int
+    owners: int
+    first: int
     executions: int
     liquidated: float
+    liquidated_share: float | None
     deficits: float
     short: int
     paid: dict[str, float]
     fall: Fall | None
-    tree: Tree | None
 
     @property
     def breaches(self) -> int:
         """Number of breaches."""
-        return self.forest.height
+        return self.network.nodes.height
 
 
 def gather(record: Record) -> Facts:
     """The facts of a record."""
-    forest = forest_frame(record)
-    breaches, liquidations = record["breaches"], record["liquidations"]
+    found = network(record)
+    nodes, breaches, liquidations = found.nodes, record["breaches"], record["liquidations"]
+    endogenous = breaches.select("breach").join(nodes, on="breach", maintain_order="left")["endogenous"]
+    liquidated = float((liquidations["quantity"].abs() * liquidations["price"]).sum())
+    opened = _opened(record)
     return Facts(
         span=record.scenario.clock.duration,
-        forest=forest,
-        channels=_channels(record),
+        network=found,
+        trees=trees(record).filter(pl.col("size") > 1),
+        children=nodes.filter(pl.col("endogenous") >= MAJORITY).height,
+        channels=dict(channel_shares(record).select("channel", "first_usd").iter_rows()),
+        endogenous=endogenous_share(record, endogenous.to_numpy()),
         accounts=breaches.select("protocol", "account").n_unique() if breaches.height else 0,
+        owners=breaches["owner"].n_unique(),
+        first=nodes.filter(pl.col("first")).height,
         executions=liquidations.height,
-        liquidated=float((liquidations["quantity"].abs() * liquidations["price"]).sum()),
+        liquidated=liquidated,
+        liquidated_share=liquidated / opened if opened else None,
         deficits=float(breaches["deficit"].sum()),
         short=breaches.filter(pl.col("deficit") > 0).height,
         paid=paid_by_layer(record["losses"]),
         fall=_fall(record),
-        tree=_tree(forest),
     )
 
 
-def _channels(record: Record) -> dict[str, float]:
-    shares = channel_shares(record).select("channel", "share")
-    return {str(channel): float(share) for channel, share in shares.iter_rows()}
+def _opened(record: Record) -> float:
+    """Open interest at the opening, USD."""
+    first = record["markets"].filter(pl.col("time") == pl.col("time").min())
+    return float(first["open_interest"].sum())
 
 
 def _fall(record: Record) -> Fall | None:
@@ -96,11 +102,3 @@ def _fall(record: Record) -> Fall | None:
         return None
     low = lows.row(0, named=True)
     return Fall(f"{low['market']} on {low['venue']}", -low["fall"], low["time"])
-
-
-def _tree(forest: pl.DataFrame) -> Tree | None:
-    if not forest.height:
-        return None
-    top = numbered_roots(forest).row(0, named=True)
-    who = (top["breach"], top["account"], top["cohort"], top["protocol"], top["time"])
-    return Tree(top["breaches"], top["tree_notional"], *who)

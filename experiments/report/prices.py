@@ -3,7 +3,6 @@
 import polars as pl
 
 from abm.record import Record
-from experiments.figures.forest import numbered_roots
 from experiments.figures.prices import crash_window, four_prices, hardest_hit, liquidity
 from experiments.figures.timeline import Mark, timeline
 from experiments.figures.units import clock
@@ -17,9 +16,11 @@ UNSAMPLED = "No market was sampled in this run, so there is nothing to draw."
 
 def timeline_section(record: Record, facts: Facts) -> Section:
     """Prices and liquidations over time, and executions by protocol and route."""
-    roots = numbered_roots(facts.forest).head(3).filter(pl.col("breaches") > 1)
-    marks = [Mark(time, f"{number}") for number, time in roots.select("number", "time").iter_rows()]
-    told = " The dashed lines mark the roots of the largest trees, numbered as in the table of roots." if marks else ""
+    first = facts.network.nodes.sort("number").head(3).filter(pl.col("others") > 0)
+    marks = [Mark(time, f"{number}") for number, time in first.select("number", "time").iter_rows()]
+    told = (
+        " The dashed lines mark the breaches with most effect on others, numbered as in their table." if marks else ""
+    )
     what = (
         "Last prices of the markets in which most was liquidated, and liquidated notional."
         if facts.executions

@@ -11,6 +11,9 @@ __all__ = ["systemic_section"]
 TOLD = 5e-4
 """Mean share in a breach below which a market or a feed is not told."""
 
+BY_USD, BY_NUMBER = "share in first breaches, by notional", "in all breaches, by number"
+"""Heads of the two views of `abm.contagion.endogenous` that are told."""
+
 
 def systemic_section(record: Record) -> Section:
     """The accounts, books, oracles and bridges that weighed most in the cascade."""
@@ -28,59 +31,79 @@ def _accounts(record: Record) -> Grid:
         name("account", "account"),
         name("cohort", "cohort"),
         name("protocol", "protocol"),
+        ratio("others", "on others (breaches)"),
+        ratio("direct_others", "of others at one remove (breaches)"),
+        ratio("own", "own (breaches)"),
         whole("breaches", "own breaches"),
-        ratio("direct", "direct (breaches)"),
-        ratio("total", "total (breaches)"),
         ratio("but_for", "but for (breaches)"),
     )
     caption = (
-        "Accounts by influence. Direct: shares of its breaches in others, at one remove. Total: breaches that entered the "
-        "system with it, itself counted; over all accounts it sums to the number of breaches. But for: what would fall "
-        "away without its largest breach, itself counted, in the linear graph. Three quantities, not three estimates of one."
+        "Accounts by what fell on others. On others: what entered the system with its breaches and fell on breaches of other "
+        "owners, along all paths; at one remove, the shares of its breaches in theirs. Own: its breaches as far as they "
+        "entered here, and what they did to its owner's later ones; on others and own, over all accounts, sum to the number "
+        "of breaches. But for: what would fall away without its largest breach, itself counted, in the linear graph. These "
+        "are different quantities, not estimates of one."
     )
     table = systemic_accounts(record, record["breaches"].height)
-    return grid(table, columns, caption, most=10, order="largest total influence first")
+    return grid(table, columns, caption, most=10, order="largest influence on others first")
 
 
 def _books(record: Record) -> Grid | Words:
-    table = assets(record).filter((pl.col("impact").abs() >= TOLD) | (pl.col("influence").abs() >= 0.01))
+    large = (pl.col("first_usd").abs() >= TOLD) | (pl.col("all").abs() >= TOLD) | (pl.col("influence").abs() >= 0.01)
+    table = assets(record).filter(large)
     if not table.height:
         return Words("No liquidation moved a price that a breach depended on, so no market carried the cascade.")
     columns = (
-        name("market", "market"),
         name("asset", "asset"),
+        name("market", "market"),
         name("venue", "venue"),
-        share("impact", "mean share of its moves in a breach"),
+        share("first_usd", BY_USD),
+        share("all", BY_NUMBER),
         ratio("influence", "influence through it (breaches)"),
     )
-    return grid(table, columns, "Markets through whose prices liquidations reached others.")
+    caption = (
+        "Assets and their markets through whose prices liquidations reached others: the mean share that liquidations' moves "
+        "of this market had in a breach (the column sums to the endogenous share), and the part of all breaches' influence "
+        "that left them through it."
+    )
+    return grid(table, columns, caption)
 
 
 def _oracles(record: Record) -> Grid | Words:
-    table = oracles(record).filter(pl.col("impact").abs() >= TOLD)
+    table = oracles(record).filter((pl.col("first_usd").abs() >= TOLD) | (pl.col("all").abs() >= TOLD))
     if not table.height:
         return Words("No feed carried a liquidation's price move to a breach.")
     columns = (
         name("protocol", "protocol"),
         name("feed", "price that decides"),
         name("venue", "source venue"),
-        share("impact", "mean share in a breach"),
-        share("share", "of all impact"),
+        share("first_usd", BY_USD),
+        share("all", BY_NUMBER),
+        share("part", "part of the first column's sum"),
     )
-    return grid(table, columns, "Feeds, and the venues they read, through which liquidations' moves reached breaches.")
+    caption = (
+        "Oracles and marks, and the venues that they read, through which liquidations' moves reached breaches: mean share in "
+        "a breach."
+    )
+    return grid(table, columns, caption)
 
 
 def _bridges(record: Record) -> Grid | Words:
     table = bridges(record)
     if not table.height:
-        return Words("No protocol holds collateral behind a bridge.")
+        return Words("This world has no bridge, so none was systemic.")
     columns = (
-        name("protocol", "protocol"),
         name("bridges", "bridges"),
-        whole("breaches", "breaches"),
-        share("staleness", "mean share of late messages in a breach"),
+        name("protocol", "protocol with collateral behind it"),
+        whole("first_breaches", "its first breaches"),
+        whole("breaches", "all its breaches"),
+        share("first_usd", BY_USD),
+        share("all", BY_NUMBER),
     )
-    return grid(table, columns, "Protocols with collateral behind bridges, and what the age of messages did.")
+    caption = (
+        "Bridges: the mean share that the age of their messages (stale collateral) had in a breach of the protocol."
+    )
+    return grid(table, columns, caption)
 
 
 def _overlap(record: Record) -> Grid | Words:

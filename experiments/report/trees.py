@@ -1,14 +1,29 @@
-"""Sections on who caused whom: channels, the picture of the largest trees, their roots."""
+"""Sections on who caused whom: channels, the picture of the breaches, those that did most to others, and trees."""
 
 import polars as pl
 
-from abm.contagion.measures import channel_shares, roots
+from abm.contagion.attribution import MAJORITY
+from abm.contagion.endogenous import view_weights
+from abm.contagion.measures import channel_shares, origins
 from abm.record import Record
-from experiments.figures.cascade import cascade, colour_key, shown_nodes
+from experiments.figures.cascade import cascade, colour_key, shown
 from experiments.figures.channels import CHANNEL_WORDS, channel_bars
-from experiments.figures.forest import numbered_roots
-from experiments.figures.units import count
-from experiments.report.blocks import Grid, Section, Words, figure_block, grid, moment, money, name, share, whole
+from experiments.figures.network import LINK
+from experiments.figures.units import count, percent
+from experiments.report.blocks import (
+    Block,
+    Grid,
+    Section,
+    Words,
+    figure_block,
+    grid,
+    moment,
+    money,
+    name,
+    ratio,
+    share,
+    whole,
+)
 from experiments.report.facts import Facts
 
 __all__ = ["CHANNEL_MEANINGS", "cascade_section", "channels_section", "shares_by_protocol"]
@@ -32,14 +47,17 @@ CHANNEL_MEANINGS = {
 
 
 def shares_by_protocol(record: Record) -> pl.DataFrame:
-    """`group` (all, then each protocol if several), `channel`, `share`: mean share in the group's breaches."""
-    shares = [channel_shares(record).select(pl.lit("all").alias("group"), "channel", "share")]
-    owners = record["breaches"].select(child="breach", group="protocol")
+    """`group` (all, then each protocol if several), `channel`, `share`: by notional of the group's first breaches."""
+    shares = [channel_shares(record).select(pl.lit("all").alias("group"), "channel", share="first_usd")]
+    weight = pl.Series(view_weights(record)["first_usd"], dtype=pl.Float64)
+    owners = record["breaches"].select(child="breach", group="protocol").with_columns(weight=weight)
     if owners["group"].n_unique() > 1:
-        counts = owners.group_by("group").agg(breaches=pl.len())
         edges = record["cascade_edges"].filter(pl.col("child_kind") == "breach").join(owners, on="child")
-        sums = edges.group_by("group", "channel").agg(pl.col("share").sum()).join(counts, on="group")
-        mean = sums.select("group", "channel", share=pl.col("share") / pl.col("breaches"))
+        whole_ = owners.group_by("group").agg(whole=pl.col("weight").sum()).filter(pl.col("whole") > 0)
+        sums = (
+            edges.group_by("group", "channel").agg((pl.col("share") * pl.col("weight")).sum()).join(whole_, on="group")
+        )
+        mean = sums.select("group", "channel", share=pl.col("share") / pl.col("whole"))
         shares.append(mean.sort("group", "channel"))
     return pl.concat(shares)
 
@@ -50,12 +68,13 @@ def channels_section(record: Record, facts: Facts) -> Section:
         return Section("channels", "What the breaches were due to", (Words(NONE),))
     shares = shares_by_protocol(record)
     caption = (
-        "Of the fall of free margin that led into each breach, the mean share of each cause. Shares into a breach are "
-        "signed and sum to 100 %; what lies left of zero held accounts up."
+        "Of the fall of free margin that led into each first breach of an account in an episode, the mean share of each "
+        "cause, by notional at the breach. Shares into a breach are signed and sum to 100 %; what lies left of zero held "
+        "accounts up. What earlier liquidations had is the endogenous share."
     )
     told = (
-        "All protocols: every breach counting the same (also as a number of breaches), and every dollar of fallen free "
-        "margin counting the same."
+        "All protocols: over first breaches by notional and each the same; over all breaches, repeats included, by notional, "
+        "each the same, and by USD of fallen free margin."
     )
     picture = figure_block(
         "channels", channel_bars(shares), caption, label="Shares of causes in the breaches", absent=NONE
@@ -63,71 +82,97 @@ def channels_section(record: Record, facts: Facts) -> Section:
     table = channel_shares(record).with_columns(
         meaning=pl.col("channel").replace_strict(CHANNEL_MEANINGS, default=pl.col("channel")),
         words=pl.col("channel").replace_strict(CHANNEL_WORDS, default=pl.col("channel")),
-        worth=pl.col("share") * facts.breaches,
     )
     columns = (
         name("meaning", "cause"),
         name("words", "short"),
-        share("share", "mean share"),
-        share("weighted", "by USD of fall"),
-        money("worth", "worth", "breaches"),
+        share("first_usd", "first, by notional"),
+        share("first", "first, by number"),
+        share("all_usd", "all, by notional"),
+        share("all", "all, by number"),
+        share("fallen", "all, by USD of fall"),
     )
     return Section("channels", "What the breaches were due to", (picture, grid(table, columns, told)))
 
 
 def cascade_section(record: Record, facts: Facts) -> Section:
-    """The picture of the largest trees, and the table of roots."""
+    """The picture of the breaches, those that did most to others, and the trees."""
     title = "Who caused whom"
     if not facts.breaches:
         return Section("cascade", title, (Words(NONE),))
-    first = numbered_roots(facts.forest).join(roots(record).select("root", "due_to", cause="share"), on="root")
-    if first["breaches"].max() == 1:
-        text = "No breach had another one among its causes, so there is no tree to draw."
-        return Section("cascade", title, (Words(text), _roots(first)))
-    label = "The largest trees of breaches that caused breaches, over time"
-    picture = figure_block("cascade", cascade(facts.forest), _caption(facts, first), label=label, absent=NONE)
-    return Section("cascade", title, (picture, _roots(first)))
+    label = "Breaches over time, by the share that earlier liquidations had in them"
+    picture = figure_block("cascade", cascade(facts.network), _caption(facts), label=label, absent=NONE)
+    return Section("cascade", title, (picture, _origins(record, facts), _trees(record, facts)))
 
 
-def _caption(facts: Facts, first: pl.DataFrame) -> str:
-    shown = shown_nodes(facts.forest)
-    trees = shown["number"].n_unique()
-    inside = int(first.head(trees)["breaches"].sum())
-    which = "The largest tree" if trees == 1 else f"The {trees} largest trees"
-    left_out = (
-        f" Of their {inside:,} breaches the {shown.height:,} largest are drawn (fewer on a small screen), each tied to "
-        "its nearest drawn ancestor."
-        if inside > shown.height
-        else f" All {count(inside, 'breach', 'breaches')} of them are drawn on a wide screen."
-    )
+def _caption(facts: Facts) -> str:
+    nodes, part = facts.network.nodes, shown(facts.network)
+    which = "the episode with the largest notional; " if nodes["episode"].n_unique() > 1 else ""
     return (
-        f"{which}. A dot is a breach: its area is the account's notional, its colour and shape the "
-        f"{colour_key(facts.forest)}. A line leads to it from the breach with the largest share in it, "
-        "thicker for a larger share. Time runs to the right, with the rounds of a block side by side; height only "
-        f"keeps branches apart.{left_out}"
+        f"A dot is a breach: its height is the share of its fall that the price moves of earlier liquidations had (in "
+        f"square roots; what they held up stands below zero), its area the account's notional, its colour and shape the "
+        f"{colour_key(nodes)}; hollow, if the account had breached before in the episode. Above the dashed line "
+        f"at {percent(MAJORITY, 0)}, if there is one, liquidations had most of it. A line leads from one breach to another of "
+        f"which it alone had {percent(LINK, 0)} or more, thicker for a larger share. Numbers are those of the table. Shown: "
+        f"{which}{part.nodes.height:,} of {count(facts.breaches, 'breach', 'breaches')} and "
+        f"{count(part.links.height, 'line')} of {facts.network.links.height:,} (fewer on a small screen)."
     )
 
 
-def _roots(first: pl.DataFrame) -> Grid:
+def _origins(record: Record, facts: Facts) -> Grid:
     words = pl.col("due_to").replace_strict(CHANNEL_WORDS, default=pl.col("due_to"))
-    table = first.with_columns(
-        whose=pl.format("{} on {}", "cohort", "protocol"),
-        cause=pl.format("{} ({} %)", words, (100 * pl.col("cause")).round(0).cast(pl.Int64)),
+    table = (
+        origins(record)
+        .join(facts.network.nodes.select("breach", "number"), on="breach", maintain_order="left")
+        .with_columns(
+            whose=pl.format("{} on {}", "cohort", "protocol"),
+            cause=pl.format("{} ({} %)", words, (100 * pl.col("share")).round(0).cast(pl.Int64)),
+        )
     )
     columns = (
-        whole("number", "tree"),
-        moment("time", "root at"),
-        whole("breaches", "breaches"),
-        money("tree_notional", "notional"),
-        whole("depth", "depth"),
-        name("cause", "root due most to"),
+        whole("number", "number"),
+        moment("time", "at"),
+        ratio("others", "on others (breaches)"),
+        ratio("total", "total (breaches)"),
+        share("endogenous", "of it due to earlier liquidations"),
+        name("cause", "due most to"),
         name("whose", "whose"),
         name("account", "account"),
         name("breach", "breach"),
         money("notional", "its notional"),
     )
     caption = (
-        "Roots: breaches in which no other breach had a share of 0.1 % or more, by the size of the tree that hangs on "
-        "them; depth in generations below the root."
+        "Where the cascade began. On others: what entered the system with this breach and fell on breaches of other owners, "
+        "along all paths of the linear graph. Total counts the breach itself and its owner's later ones too; over all "
+        "breaches it sums to their number, each counted once."
     )
-    return grid(table, columns, caption, order="largest tree first")
+    return grid(table, columns, caption, most=10, order="largest effect on others first")
+
+
+def _trees(record: Record, facts: Facts) -> Block:
+    if not facts.trees.height:
+        return Words(
+            "Earlier liquidations had most of the fall of no breach, so each is a root and there is no tree; what pushed "
+            "the roots is in the table of causes."
+        )
+    who = record["breaches"].select(
+        "account", root="breach", at="time", whose=pl.format("{} on {}", "cohort", "protocol")
+    )
+    columns = (
+        moment("at", "root at"),
+        whole("size", "breaches"),
+        share("parent_share", "median share of a parent alone"),
+        whole("depth", "depth"),
+        money("notional", "notional"),
+        whole("accounts", "accounts"),
+        name("whose", "root's"),
+        name("account", "account"),
+        name("root", "breach"),
+    )
+    caption = (
+        f"Trees: a breach is a child if earlier liquidations had {percent(MAJORITY, 0)} or more of its fall, and hangs under "
+        "the breach with the largest share in it, which can be small: read it beside. Depth in generations below the root. "
+        f"{count(facts.children, 'child', 'children')} of {count(facts.breaches, 'breach', 'breaches')}."
+    )
+    table = facts.trees.join(who, on="root", maintain_order="left")
+    return grid(table, columns, caption, most=10, order="largest tree first")

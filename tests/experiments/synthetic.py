@@ -116,6 +116,7 @@ def _breach_columns(count: int, rng: np.random.Generator) -> dict[str, Any]:
         "round": rng.integers(1, 6, count),
         "protocol": [PROTOCOLS[a % 2] for a in accounts],
         "account": accounts,
+        "owner": accounts // 2,
         "cohort": [COHORTS[a % 3] for a in accounts],
         "mode": ["cross" if a % 2 == 0 else "isolated" for a in accounts],
         "episode": np.zeros(count, dtype=int),
@@ -268,8 +269,8 @@ def _sources() -> tuple[pl.DataFrame, pl.DataFrame]:
     return prices, books
 
 
-def record(count: int = 400, *, seed: int = 1, world: Scenario | None = None) -> Record:
-    """A run with `count` breaches (0: a calm run)."""
+def record(count: int = 400, *, seed: int = 1, world: Scenario | None = None, impact: float = 1.0) -> Record:
+    """A run with `count` breaches (0: a calm run), its liquidations' price moves scaled by `impact`."""
     rng = np.random.default_rng(seed)
     tables = empty_tables() | {"markets": _markets(), "agents": _agents()}
     tables["price_sources"], tables["books"] = _sources()
@@ -291,8 +292,8 @@ def record(count: int = 400, *, seed: int = 1, world: Scenario | None = None) ->
                 "book": [list(COINS).index(c) for c in coins],
                 "venue": ["exchange"] * count,
                 "cause": ["liquidation"] * count,
-                "amount": -IMPACT * np.sqrt(breaches["notional"] / 4e4) * liquidations["price"],
-                "calm_amount": -0.4 * IMPACT * np.sqrt(breaches["notional"] / 4e4) * liquidations["price"],
+                "amount": -impact * IMPACT * np.sqrt(breaches["notional"] / 4e4) * liquidations["price"],
+                "calm_amount": -0.4 * impact * IMPACT * np.sqrt(breaches["notional"] / 4e4) * liquidations["price"],
                 "volume": liquidations["quantity"],
                 "depth": np.full(count, 2e6),
             },
@@ -399,6 +400,7 @@ def one_bad_record() -> Record:
             "chain": ["main"] * 2,
             "protocol": ["harbor", "cells"],
             "account": [1, 4],
+            "owner": [7, 7],
             "cohort": ["twins"] * 2,
             "mode": ["cross", "isolated"],
             "episode": [0, 0],

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from abm.contagion.graph import trees
+from abm.contagion.attribution import attribute, breach_weights
+from abm.contagion.influence import influence
 from abm.errors import UserError
 from abm.record import Record, empty_tables
 from experiments.figures import save_picture, timeline_png
-from experiments.figures.cascade import MOST, cascade, shown_nodes
+from experiments.figures.cascade import LINES, MOST, cascade, shown
 from experiments.figures.channels import channel_bars
 from experiments.figures.comparison import burst, side_by_side
 from experiments.figures.effects import effect_panels, quantile_strips, rank_bars
-from experiments.figures.forest import forest_frame, numbered_roots
-from experiments.figures.layout import choose, place
 from experiments.figures.losses import loss_waterfall, paid_by_layer
+from experiments.figures.network import LINK, Network, main_episode, moments, network, thinned
 from experiments.figures.prices import crash_window, four_prices, hardest_hit, liquidity
 from experiments.figures.series import binned, main_markets, thin
 from experiments.figures.style import NARROW, ROLES, WIDE, Shape, colour, figure, inline, svg
@@ -38,8 +38,8 @@ def record() -> Record:
 
 
 @pytest.fixture(scope="module")
-def forest(record: Record) -> pl.DataFrame:
-    return forest_frame(record)
+def whole(record: Record) -> Network:
+    return network(record)
 
 
 def labelled(shape: Shape, text: str = "a label") -> Figure:
@@ -224,95 +224,118 @@ class TestTimeline:
         assert image[0, 0, :3].tolist() == [1.0, 1.0, 1.0]
 
 
-class TestForest:
-    def test_trees_are_those_of_the_cause_graph(self, record: Record, forest: pl.DataFrame) -> None:
-        theirs = trees(record).select("root", breaches="size", depth="depth", tree_notional="notional")
-        ours = numbered_roots(forest).select("root", "breaches", "depth", "tree_notional")
-        assert ours.equals(theirs.select(ours.columns))
+class TestNetwork:
+    def test_nodes_have_the_shares_and_the_influence_of_their_breaches(self, record: Record, whole: Network) -> None:
+        nodes, worth = whole.nodes.sort("breach"), influence(record)
+        assert nodes["endogenous"].to_list() == pytest.approx(attribute(record).endogenous.tolist())
+        assert nodes["others"].to_list() == pytest.approx(worth["others"].to_list())
+        assert nodes["total"].sum() == pytest.approx(len(record["breaches"]))
+        assert whole.nodes.sort("number")["others"].is_sorted(descending=True)
+        assert whole.nodes["time"].is_sorted()
 
-    def test_parents_come_before_children(self, forest: pl.DataFrame) -> None:
-        pairs = forest.drop_nulls("parent").join(forest.select(parent="breach", born="time"), on="parent")
-        assert pairs.height > 50
-        assert (pairs["born"] <= pairs["time"]).all()
-
-
-def small_forest(parents: list[int | None], notional: list[float]) -> pl.DataFrame:
-    root: list[int] = []
-    for i, p in enumerate(parents):
-        root.append(i if p is None else root[p])
-    rows = len(parents)
-    return pl.DataFrame(
-        {
-            "breach": range(rows),
-            "parent": parents,
-            "root": root,
-            "share": [0.5] * rows,
-            "time": [10.0 * i for i in range(rows)],
-            "round": [0] * rows,
-            "protocol": ["harbor"] * rows,
-            "account": range(rows),
-            "cohort": ["retail"] * rows,
-            "notional": notional,
-            "deficit": [0.0] * rows,
-            "generation": [0] * rows,
-        },
-        schema_overrides={"parent": pl.Int64},
-    )
+    def test_links_are_the_pairs_of_which_the_parent_alone_had_a_tenth(self) -> None:
+        record = synthetic.record(120, impact=10.0)
+        whole = network(record)
+        expected = breach_weights(record, 0.0).filter(pl.col("weight") >= LINK)
+        assert expected.height > 5
+        assert whole.links.sort("child", "parent").equals(expected)
 
 
-class TestLayout:
-    def test_left_out_nodes_are_bridged(self) -> None:
-        chain = small_forest([None, 0, 1, 2], [1.0, 1.0, 1.0, 9.0])
-        kept = choose(chain, 1, 2)
-        assert kept.select("breach", "parent").rows() == [(0, None), (3, 0)]
+def small_network(count: int, links: list[tuple[int, int, float]] = [], **columns: object) -> Network:  # noqa: B006
+    """Breaches ten seconds apart; links lead from earlier to later ones."""
+    plain: dict[str, object] = {
+        "number": range(1, count + 1),
+        "breach": range(count),
+        "episode": [0] * count,
+        "time": [10.0 * i for i in range(count)],
+        "round": [0] * count,
+        "protocol": ["harbor"] * count,
+        "account": range(count),
+        "cohort": ["retail"] * count,
+        "notional": [1.0] * count,
+        "first": [True] * count,
+        "endogenous": [0.01 * (i % 50) for i in range(count)],
+        "total": [1.0] * count,
+        "others": [0.0] * count,
+    }
+    pairs = pl.DataFrame(
+        links, schema={"parent": pl.Int64, "child": pl.Int64, "weight": pl.Float64}, orient="row"
+    )  # fmt: skip
+    return Network(pl.DataFrame(plain | columns), pairs)
 
-    def test_single_breaches_are_not_drawn_beside_trees(self) -> None:
-        kept = choose(small_forest([None, 0, None], [1.0, 1.0, 99.0]), 3, 10)
-        assert kept["breach"].to_list() == [0, 1]
 
-    def test_largest_tree_comes_first(self) -> None:
-        placed = place(choose(small_forest([None, None, 1, 1], [5.0, 1.0, 1.0, 1.0]), 2, 10))
-        assert placed.nodes["number"].to_list() == [1, 1, 1]
-        assert placed.parent.tolist() == [-1, 0, 0]
+class TestShown:
+    def test_the_episode_with_the_largest_notional_is_shown(self) -> None:
+        many = small_network(4, [(0, 1, 0.5), (1, 3, 0.5), (2, 3, 0.2)], episode=[0, 0, 1, 1], notional=[9, 1, 1, 19])
+        part = main_episode(many)
+        assert part.nodes["breach"].to_list() == [2, 3]
+        assert part.links.rows() == [(2, 3, 0.2)]
 
-    @settings(max_examples=30)
-    @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=60))
-    def test_no_two_leaves_share_a_lane_and_time_runs_right(self, picks: list[int]) -> None:
-        parents = [None, *(p % (i + 1) for i, p in enumerate(picks))]
-        placed = place(choose(small_forest(parents, [1.0] * len(parents)), 1, 100))
-        inner = set(placed.parent.tolist())
-        leaves = [float(placed.y[i]) for i in range(len(parents)) if i not in inner]
-        assert sorted(leaves) == [float(k) for k in range(len(leaves))]
-        children = np.flatnonzero(placed.parent >= 0)
-        assert (placed.x[children] > placed.x[placed.parent[children]]).all()
+    def test_the_strongest_links_keep_their_ends_and_the_rest_goes_by_notional(self) -> None:
+        many = small_network(10, [(0, 1, 0.2), (2, 3, 0.5)], notional=[float(i) for i in range(10)])
+        part = thinned(many, 4, 1)
+        assert part.nodes["breach"].to_list() == [2, 3, 8, 9]
+        assert part.links.rows() == [(2, 3, 0.5)]
 
-    def test_thousands_of_nodes_become_the_largest_few(self) -> None:
-        parents = [None, *((i * 7919) % (i + 1) for i in range(4999))]
-        forest = small_forest(parents, [float((i * 31) % 997) for i in range(5000)])
-        shown = shown_nodes(forest)
-        assert shown.height == MOST["wide"]
-        assert 0 in shown["breach"]
-        assert shown.filter(pl.col("breach") != 0)["notional"].min() >= 900
+    @settings(max_examples=20, deadline=None)
+    @given(st.integers(1, 3000), st.integers(0, 400))
+    def test_however_many_there_are_few_are_drawn(self, count: int, lines: int) -> None:
+        links = [(i % count, (i + 1) % count, 0.1 + i / 1000) for i in range(lines) if (i + 1) % count > i % count]
+        for shape, most in MOST.items():
+            part = shown(small_network(count, links), shape)
+            assert part.nodes.height == min(count, most)
+            assert part.links.height <= LINES[shape]
+            ends = set(part.links["parent"]) | set(part.links["child"])
+            assert ends <= set(part.nodes["breach"])
+
+    def test_rounds_of_a_block_stand_side_by_side_before_the_next_block(self) -> None:
+        nodes = small_network(4, time=[5.0, 5.0, 5.0, 7.0], round=[0, 1, 3, 0]).nodes
+        assert moments(nodes).tolist() == pytest.approx([5.0, 5.4, 6.2, 7.0])
 
 
 class TestCascade:
     def test_no_breach_is_no_picture(self, tmp_path: Path) -> None:
         calm = synthetic.record(0)
-        assert cascade(forest_frame(calm)) is None
+        assert cascade(network(calm)) is None
         with pytest.raises(UserError, match="no cascade to draw"):
             save_picture(calm, tmp_path / "x.png")
 
-    def test_two_breaches_are_enough(self) -> None:
-        draw = cascade(small_forest([None, 0], [1.0, 2.0]))
+    def test_roots_alone_are_drawn_with_what_liquidations_had_in_them(self) -> None:
+        """No breach is a child, no pair has a line: every dot is there, and no scale for what is not."""
+        draw = cascade(small_network(12))
+        assert draw is not None
+        axes = draw(WIDE).axes[0]
+        dots = sum(len(c.get_offsets()) for c in axes.collections if c.get_offsets().size and c.get_zorder() == 3)
+        assert dots == 12
+        assert [line for line in axes.lines if line.get_linestyle() == "--"] == []
+        assert [t.get_text() for t in axes.get_yticklabels()][:3] == ["0", "1", "5"]
+
+    def test_one_breach_is_enough(self) -> None:
+        draw = cascade(small_network(1))
         assert draw is not None
         assert ">retail</text>" in svg(draw, NARROW, "c", "x")
 
-    def test_colours_tell_protocols(self, forest: pl.DataFrame) -> None:
-        draw = cascade(forest)
+    def test_what_liquidations_had_most_of_stands_above_a_line(self) -> None:
+        draw = cascade(small_network(2, [(0, 1, 0.6)], endogenous=[0.0, 0.64]))
+        assert draw is not None
+        axes = draw(WIDE).axes[0]
+        (line,) = axes.lines
+        assert line.get_ydata()[0] == pytest.approx(np.sqrt(0.5))
+        assert axes.get_ylim()[1] > 0.8
+
+    def test_shares_beyond_the_scale_are_drawn_at_its_edge(self) -> None:
+        draw = cascade(small_network(3, endogenous=[-9.0, 0.0, 7.0]))
+        assert draw is not None
+        low, high = draw(WIDE).axes[0].get_ylim()
+        assert -0.7 < low < -0.5
+        assert 1.1 < high < 1.3
+
+    def test_colours_tell_protocols_and_numbers_the_breaches_with_most_effect(self, whole: Network) -> None:
+        draw = cascade(whole)
         assert draw is not None
         text = svg(draw, WIDE, "c", "x")
-        assert ">harbor</text>" in text
-        assert ">cells</text>" in text
+        for word in ("harbor", "cells", "1", "5", "share of earlier liquidations in each breach (%)"):
+            assert f">{word}</text>" in text
 
     def test_picture_is_1600_by_900(self, record: Record, tmp_path: Path) -> None:
         assert mpimg.imread(save_picture(record, tmp_path / "p.png")).shape[:2] == (900, 1600)

@@ -9,6 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from abm.contagion.attribution import attribute
+from abm.contagion.endogenous import endogenous_share
+from abm.contagion.graph import trees
+from abm.contagion.measures import origins
 from abm.errors import RunFolderError
 from abm.record import Record, empty_tables
 from experiments.report import one_bad_asset, report_run, report_sweep, write_report
@@ -135,15 +139,42 @@ class TestPage:
 
 
 class TestAnswer:
-    def test_tells_counts_money_causes_and_the_largest_tree(self, run_page: str) -> None:
+    def test_tells_counts_money_causes_and_origins(self, run_page: str) -> None:
         record = synthetic.record(120)
         text = Page(run_page).text
         notional = (record["liquidations"]["quantity"].abs() * record["liquidations"]["price"]).sum()
-        assert "120 accounts fell below maintenance margin" in text
-        assert f"120 executions closed {notional / 1e6:.2f}M USD of notional" in text
+        owners = record["breaches"]["owner"].n_unique()
+        assert f"120 accounts of {owners} owners fell below maintenance margin (120 first breaches)" in text
+        opened = record["markets"].filter(pl.col("time") == 0.0)["open_interest"].sum()
+        part = f"{100 * notional / opened:.1f} % of the opening open interest"
+        assert f"120 executions closed {notional / 1e6:.2f}M USD of notional, {part}" in text
         assert "insurance fund" in text
-        assert re.search(r"[\d.]+ % is due to the price moves of liquidations before them and [\d.]+ % to news", text)
-        assert re.search(r"The largest tree of breaches that caused breaches has \d+ of them", text)
+        share = endogenous_share(record, attribute(record).endogenous)
+        assert f"{100 * share['first_usd']:.1f} % is due to the price moves of liquidations before them and" in text
+        assert f"Liquidations had {100 * share['first']:.1f} % with each first breach counting the same" in text
+        top = origins(record).row(0, named=True)
+        assert f"was that of account {top['account']} (" in text
+        assert f"worth {top['others']:.2f} breaches of other owners" in text
+
+    def test_a_tree_is_told_with_the_share_of_its_parents(self) -> None:
+        """Liquidations ten times as large: some breaches have most of their fall from them."""
+        record = synthetic.record(120, impact=10.0)
+        tree = trees(record).row(0, named=True)
+        assert tree["size"] > 1
+        text = Page(report_run(record)).text
+        assert f"the largest tree of such has {tree['size']} breaches, in which a parent alone had" in text
+        assert f"{100 * tree['parent_share']:.1f} % of its child at the median" in text
+        assert "median share of a parent alone (%)" in text
+
+    def test_without_a_tree_the_roots_are_shown_with_what_pushed_them(self) -> None:
+        record = synthetic.record(60, impact=0.01)
+        assert trees(record)["size"].to_list() == [1] * 60
+        page = report_run(record)
+        text = Page(page).text
+        assert "No breach had most of its fall from earlier liquidations" in text
+        assert "each is a root and there is no tree" in text
+        assert "Where the cascade began." in text
+        assert 'id="cascade-wide' in page
 
     def test_a_calm_run_says_so_and_shows_no_empty_panel(self, calm_page: str) -> None:
         text = Page(calm_page).text
@@ -309,10 +340,12 @@ class TestSweep:
         text = Page(page).text
         assert "Does isolated margin cost less?" in text
         assert re.search(
-            r"With mode at isolated instead of cross, liquidated notional changed by −[\d.]+M USD \(95 % interval "
-            r"−[\d.]+M to −[\d.]+M\) in the median of 24 pairs",
+            r"With mode at isolated instead of cross, liquidated notional changed by −[\d.]+M USD in the median over 8 seeds "
+            r"\(95 % sign-test interval −[\d.]+M to −[\d.]+M\) and by −[\d.]+M in the mean "
+            r"\(95 % Student t interval −[\d.]+M to −[\d.]+M\); it rose in \d+ % of 24 pairs",
             text,
         )
+        assert "averaged within each of 8 seeds" in text
         assert headings(page) == [
             "The sweep",
             "What the levers did",
@@ -320,6 +353,12 @@ class TestSweep:
             "Runs that failed",
             "Origin of the sweep",
         ]
+
+    def test_an_interval_that_is_not_there_is_not_told(self) -> None:
+        view = synthetic.sweep()
+        few = view.effects.with_columns(pl.lit(None, pl.Float64).alias(c) for c in ("median_low", "median_high"))
+        text = Page(report_sweep(replace(view, effects=few))).text
+        assert re.search(r"in the median over 8 seeds and by −[\d.]+M in the mean \(95 % Student t interval", text)
 
     def test_failed_runs_are_named_with_their_reason(self) -> None:
         page = report_sweep(synthetic.sweep())

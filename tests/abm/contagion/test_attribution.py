@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abm.contagion.attribution import attribute, breach_weights, complete
+from abm.contagion.attribution import MAJORITY, attribute, breach_weights, complete
 from abm.contagion.exposure import read_exposure
 from abm.contagion.measures import exogenous_check
 from abm.contagion.response import single_steps
@@ -44,7 +44,28 @@ def test_a_fall_by_a_move_and_by_news_is_split_in_proportion() -> None:
     record = two_accounts().record()
     assert into(record, 0) == {"news": 1.0}
     assert into(record, 1) == pytest.approx({"impact:0": 0.4, "news": 0.6})
-    assert record["breaches"]["generation"].to_list() == [0, 1]
+    assert attribute(record).endogenous.tolist() == pytest.approx([0.0, 0.4])
+
+
+@pytest.mark.parametrize(("amount", "generation", "parent", "share"), [(-5.9, 0, -1, 0.0), (-6.0, 1, 0, MAJORITY)])
+def test_a_breach_is_a_child_from_the_majority_of_its_fall_on(
+    amount: float, generation: int, parent: int, share: float
+) -> None:
+    """A parent with 49.6 % of a breach leaves it a root; with one half it is a child, and the parent's share is told."""
+    record = two_accounts(amount).record()
+    assert record["breaches"]["generation"].to_list() == [0, generation]
+    done = attribute(record)
+    assert (done.parent[1], done.parent_share[1]) == (parent, pytest.approx(share))
+
+
+def test_support_counts_against_being_a_child() -> None:
+    """One liquidation had 60 % of the fall, another held the account up by 30 %: earlier liquidations had 30 %."""
+    world = two_accounts(-6.0, news=-7.0)
+    world.liquidation(0, 10.0, world.move(10.0, 0, 3.0, "liquidation"))
+    world.breach(12.0, [(1.0, Seen(0, 0, 0.0, 0), Seen(0, 0, 12.0, 2))], start=9.0)
+    done = attribute(world.record())
+    assert done.endogenous[2] == pytest.approx(0.3)
+    assert done.parent[2] == -1
 
 
 def test_the_edges_lead_from_breach_to_liquidation_to_move_to_breach() -> None:
@@ -119,16 +140,25 @@ def test_trades_are_split_into_calm_depth_and_its_withdrawal() -> None:
     assert moves.rows() == [(-1, "trades", 1.0), (-1, "arbitrage", 1.0)]
 
 
-def test_moves_below_a_thousandth_are_one_parent_but_make_generations_together() -> None:
+def test_moves_below_a_thousandth_are_one_parent_but_make_a_child_together() -> None:
     world = two_accounts()
-    for _ in range(60):
-        world.liquidation(0, 11.0, world.move(11.0, 0, -0.005, "liquidation"))
-    world.breach(12.0, [(1.0, Seen(0, 0, 11.0, 1), Seen(0, 0, 12.0, world.moves))], since=11.0, own_fall=9.7)
+    for k in range(1200):
+        world.liquidation(k % 3 // 2, 11.0, world.move(11.0, 0, -0.005, "liquidation"))
+    world.breach(12.0, [(1.0, Seen(0, 0, 11.0, 1), Seen(0, 0, 12.0, world.moves))], since=11.0, own_fall=4.0)
     record = world.record()
-    assert into(record, 2) == pytest.approx({"small": 0.03, "own": 0.97})
-    assert record["breaches"]["generation"].to_list() == [0, 1, 1]
-    assert attribute(record).parent.tolist() == [-1, 0, 0]
-    assert breach_weights(record, 0.01).rows() == [(0, 1, pytest.approx(0.4)), (0, 2, pytest.approx(0.03))]
+    assert into(record, 2) == pytest.approx({"small": 0.6, "own": 0.4})
+    assert record["breaches"]["generation"].to_list() == [0, 0, 1]
+    done = attribute(record)
+    assert done.parent.tolist() == [-1, -1, 0]
+    assert done.parent_share.tolist() == [0.0, 0.0, pytest.approx(0.4)]
+
+
+def test_weights_of_breaches_are_those_from_the_floor_on_whoever_owns_them() -> None:
+    world = two_accounts()
+    world.rows["breaches"][1]["owner"] = 0
+    record = world.record()
+    assert breach_weights(record, 0.4).rows() == [(0, 1, pytest.approx(0.4))]
+    assert breach_weights(record, 0.41).rows() == []
 
 
 def test_an_execution_that_moved_no_price_serves_but_has_no_effect() -> None:
@@ -195,12 +225,14 @@ def test_news_is_what_prices_did_beyond_all_moves(seed: int) -> None:
 
 
 def test_generations_and_parents_follow_the_largest_weight() -> None:
-    record = random_world(26, happenings=40).record()
+    record = random_world(2, happenings=40).record()
     done, weights = attribute(record), breach_weights(record, 0.0)
     assert done.generation.max() >= 2
     for b in range(len(record["breaches"])):
         best = weights.filter((pl.col("child") == b) & (pl.col("weight") > 0)).sort("weight", descending=True)
-        if best["weight"].sum() < 1e-3:
+        total = weights.filter(pl.col("child") == b)["weight"].sum()
+        assert done.endogenous[b] == pytest.approx(total, abs=1e-9)
+        if total < MAJORITY:
             assert (done.parent[b], done.generation[b]) == (-1, 0)
         else:
             assert (done.parent[b], done.parent_share[b]) == (best["parent"][0], pytest.approx(best["weight"][0]))
@@ -244,10 +276,11 @@ def test_compiled_and_readable_traces_agree() -> None:
     first = np.minimum(np.arange(count + 1), 1) * 0
     first[-1] = 2
     rows = Rows(first, *(np.array(x) for x in ([book, book], [1, 0], [last, last], [0.01, -0.1], [30.0, 31.0])))
-    given_ = (kernels, lane, single, whole, rows, exposure.served, 1e-3, 0.0)
-    for a, b in zip(trace_kernel(*given_), trace_kernel_python(*given_), strict=True):
-        assert len(a)
-        np.testing.assert_allclose(a, b, rtol=1e-13)
+    for floor, owner in ((0.0, np.arange(count)), (np.inf, np.arange(count) % 3)):
+        given_ = (kernels, lane, single, whole, rows, exposure.served, owner, 1e-3, floor)
+        for a, b in zip(trace_kernel(*given_), trace_kernel_python(*given_), strict=True):
+            assert len(a)
+            np.testing.assert_allclose(a, b, rtol=1e-13)
 
 
 def test_order_of_rows_and_of_ids_in_the_tables_does_not_matter() -> None:

@@ -38,12 +38,16 @@ def family() -> World:
     return world
 
 
-def test_the_forest_keeps_the_largest_parent() -> None:
+def test_the_forest_keeps_the_largest_parent_of_what_liquidations_had_most_of() -> None:
     assert forest(family().record()) == {0: None, 1: 0, 2: 0, 3: 2, 4: None}
 
 
-def test_trees_have_their_size_depth_duration_accounts_and_notional() -> None:
-    assert trees(family().record()).rows() == [(0, 4, 2, 6.0, 3, 350.0), (4, 1, 0, 0.0, 1, 100.0)]
+def test_trees_have_their_size_parents_share_depth_duration_accounts_and_notional() -> None:
+    """Parents have 6/7, 6/7 and 9/15 of the children."""
+    assert trees(family().record()).rows() == [
+        (0, 4, pytest.approx(6 / 7), 2, 6.0, 3, 350.0),
+        (4, 1, None, 0, 0.0, 1, 100.0),
+    ]
 
 
 def test_the_largest_tree_has_its_breaches_and_weights() -> None:

@@ -42,6 +42,38 @@ def test_a_chain_of_three_by_hand() -> None:
     assert found["total"].to_list() == pytest.approx([2.0, 0.75, 0.25])
 
 
+def test_what_stays_with_the_owner_is_told_apart() -> None:
+    """0 and 1 are one owner's: of the two breaches that entered at 0, one and a half stay with it."""
+    world = chain()
+    world.rows["breaches"][1]["owner"] = 0
+    found = influence(world.record())
+    assert found["owner"].to_list() == [0, 0, 2]
+    assert found["total"].to_list() == pytest.approx([2.0, 0.75, 0.25])
+    assert found["others"].to_list() == pytest.approx([0.5, 0.25, 0.0])
+    assert found["direct_others"].to_list() == pytest.approx([0.25, 0.5, 0.0])
+
+
+@given(seed=st.integers(0, 10**6), owners=st.integers(1, 5))
+@settings(max_examples=30, deadline=None)
+def test_what_stays_with_owners_equals_the_dense_solve_of_their_own_shares(seed: int, owners: int) -> None:
+    world = random_world(seed, happenings=30)
+    for row in world.rows["breaches"]:
+        row["owner"] = row["breach"] * 7 % owners
+    record = world.record()
+    weights, found = dense(record), influence(record)
+    own = found["owner"].to_numpy()
+    within = np.where(own[:, None] == own[None, :], weights, 0.0)
+    stays = np.linalg.solve(np.eye(len(own)) - within, np.ones(len(own)))
+    exogenous = found["exogenous"].to_numpy()
+    scale = 1.0 + np.abs(weights).max() * np.abs(found["but_for"].to_numpy()).max() * (1.0 + np.abs(exogenous).max())
+    expected = found["total"].to_numpy() - exogenous * stays
+    np.testing.assert_allclose(found["others"].to_numpy(), expected, atol=1e-9 * scale)
+    others = (weights - within).sum(axis=1)
+    np.testing.assert_allclose(found["direct_others"].to_numpy(), others, atol=1e-9 * scale)
+    if owners == 1:
+        assert np.abs(found["others"].to_numpy()).max() <= 1e-9 * scale
+
+
 def test_shares_of_a_move_are_passed_on_to_all_whom_it_served() -> None:
     world = chain()
     world.liquidation(0, 3.0, world.move(3.0, 0, -4.0, "liquidation"), 0.75)

@@ -7,16 +7,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abm.contagion.attribution import attribute
+from abm.contagion.endogenous import VIEWS, endogenous_share
 from abm.contagion.influence import influence
 from abm.contagion.measures import (
     assets,
     bridges,
     channel_shares,
-    endogenous_share,
     first_generation,
     oracles,
+    origins,
     overlap,
-    roots,
     systemic_accounts,
 )
 from abm.record import Record
@@ -39,67 +40,117 @@ def crash() -> World:
     return world
 
 
-def test_channels_have_their_shares_by_breach_and_by_dollar() -> None:
-    found = channel_shares(crash().record())
-    assert found["channel"].to_list() == ["staleness", "impact", "own"]
-    assert found["share"].to_list() == pytest.approx([10.5 / 22.0, 0.35, 0.5 / 22.0 + 0.15])
-    assert found["weighted"].to_list() == pytest.approx([0.5, 1.0 / 3.0, 3.5 / 21.0])
+def again() -> World:
+    """As `crash`, account 1 three times as large, and it breaches again by its own doing."""
+    world = crash()
+    world.rows["breaches"][1]["notional"] = 300.0
+    world.breach(3.0, [], own_fall=11.0, start=9.0, account=1, notional=600.0)
+    return world
+
+
+def test_channels_have_their_shares_by_first_breach_by_breach_and_by_dollar() -> None:
+    found = {row["channel"]: row for row in channel_shares(again().record()).iter_rows(named=True)}
+    assert list(found) == ["impact", "staleness", "own"]
+    stale, own = 10.5 / 11.0, 0.5 / 11.0
+    for view, (whales, first, second) in {
+        "first_usd": (0.25, 0.75, 0.0),
+        "first": (0.5, 0.5, 0.0),
+        "all_usd": (0.1, 0.3, 0.6),
+        "all": (1 / 3, 1 / 3, 1 / 3),
+        "fallen": (11 / 32, 10 / 32, 11 / 32),
+    }.items():
+        assert found["impact"][view] == pytest.approx(0.7 * first), view
+        assert found["staleness"][view] == pytest.approx(stale * whales), view
+        assert found["own"][view] == pytest.approx(own * whales + 0.3 * first + second), view
 
 
 def test_channels_sum_to_one_in_any_world() -> None:
     found = channel_shares(random_world(9, happenings=40).record())
-    assert found.select("share", "weighted").sum().row(0) == pytest.approx((1.0, 1.0))
+    assert found.drop("channel").sum().row(0) == pytest.approx((1.0,) * 5)
 
 
-def test_accounts_are_ranked_by_total_influence() -> None:
+def test_accounts_are_ranked_by_what_falls_on_others() -> None:
     record = crash().record()
     found = systemic_accounts(record)
     assert found.select("account", "cohort", "breaches").rows() == [(0, "whales", 1), (1, "retail", 1)]
+    assert found["others"].to_list() == pytest.approx([0.7, 0.0])
+    assert found["own"].to_list() == pytest.approx([1.0, 0.3])
     assert found["total"].to_list() == pytest.approx([1.7, 0.3])
     assert systemic_accounts(record, 1).height == 1
 
 
+def test_an_account_that_falls_on_itself_alone_ranks_last() -> None:
+    """Account 0 does 70 % of its own second breach; account 2 does a tenth of the breach of account 3."""
+    world = crash()
+    world.rows["breaches"][1] |= {"account": 0, "owner": 0}
+    world.liquidation(1, 2.0, world.move(2.0, 0, -1e-9, "liquidation"))
+    world.breach(4.0, [], own_fall=11.0, account=2)
+    world.liquidation(2, 4.0, world.move(4.0, 0, -1.0, "liquidation"))
+    world.breach(5.0, [(1.0, Seen(0, 0, 4.0, 3), Seen(0, 0, 5.0, 4))], since=4.0, own_fall=9.0, account=3)
+    found = systemic_accounts(world.record())
+    assert found["account"].to_list() == [2, 0, 3]
+    assert found["others"].to_list() == pytest.approx([0.1, 0.0, 0.0])
+    assert found["total"].to_list() == pytest.approx([1.1, 2.0, 0.9])
+
+
 def test_the_breaches_of_an_account_are_added_up() -> None:
     record = random_world(9, happenings=40).record()
-    same = record["breaches"].with_columns(pl.lit(7).alias("account"))
+    same = record["breaches"].with_columns(pl.lit(7).alias("account"), pl.lit(7).alias("owner"))
     found = systemic_accounts(Record(record.scenario, record.tables | {"breaches": same}))
     assert found["total"].to_list() == pytest.approx([len(same)])
+    assert found["others"].to_list() == pytest.approx([0.0], abs=1e-9)
     assert found["but_for"][0] == pytest.approx(influence(record)["but_for"].max())
 
 
 def test_books_have_the_impact_and_the_influence_that_ran_through_them() -> None:
-    found = assets(crash().record())
+    found = assets(again().record())
     assert found["market"].to_list() == ["BTC", "BTC-PERP", "BTC"]
     assert found["venue"].to_list() == ["east", "exchange", "west"]
-    assert found["impact"].to_list() == pytest.approx([0.2, 0.15, 0.0])
+    assert found["first_usd"].to_list() == pytest.approx([0.75 * 0.4, 0.75 * 0.3, 0.0])
+    assert found["all"].to_list() == pytest.approx([0.4 / 3, 0.1, 0.0])
     assert found["influence"].to_list() == pytest.approx([0.4, 0.3, 0.0])
 
 
-def test_impact_and_influence_of_all_books_are_those_of_the_world() -> None:
-    record = random_world(12, happenings=40).record()
-    found, totals = assets(record), influence(record)
-    assert found["impact"].sum() == pytest.approx(endogenous_share(record))
-    assert found["influence"].sum() == pytest.approx((totals["total"] - totals["exogenous"]).sum())
+def test_impact_and_influence_of_all_books_and_feeds_are_those_of_the_world() -> None:
+    world = random_world(12, happenings=40)
+    for row in world.rows["breaches"]:
+        row |= {"account": row["breach"] % 5, "notional": 1.0 + row["breach"]}
+    record = world.record()
+    record = Record(record.scenario, record.tables | {"breaches": record["breaches"].reverse()})
+    totals = influence(record)
+    share = endogenous_share(record, 1.0 - totals["exogenous"].to_numpy())
+    for found in (assets(record), oracles(record)):
+        assert found["first_usd"].sum() == pytest.approx(share["first_usd"])
+        assert found["all"].sum() == pytest.approx(share["all"])
+    assert assets(record)["influence"].sum() == pytest.approx((totals["total"] - totals["exogenous"]).sum())
 
 
 def test_feeds_have_the_impact_that_came_through_their_sources() -> None:
-    found = oracles(crash().record())
+    found = oracles(again().record())
     assert found.select("feed", "venue").rows() == [("oracle", "east"), ("mark", "exchange"), ("oracle", "west")]
-    assert found["impact"].to_list() == pytest.approx([0.2, 0.15, 0.0])
-    assert found["share"].to_list() == pytest.approx([4 / 7, 3 / 7, 0.0])
+    assert found["first_usd"].to_list() == pytest.approx([0.3, 0.225, 0.0])
+    assert found["all"].to_list() == pytest.approx([0.4 / 3, 0.1, 0.0])
+    assert found["part"].to_list() == pytest.approx([4 / 7, 3 / 7, 0.0])
 
 
-def test_bridges_have_the_staleness_of_their_protocol() -> None:
-    assert bridges(crash().record()).rows() == [("harbor", "span", 2, pytest.approx(10.5 / 22.0))]
+def test_bridges_have_the_staleness_of_their_protocol_and_idle_ones_are_listed() -> None:
+    spans = [{"name": name, "source": "side", "target": "main"} for name in ("span", "rope")]
+    stale = 10.5 / 11.0
+    assert bridges(again().record(bridges=spans)).rows() == [
+        ("harbor", "span", 3, 2, pytest.approx(stale / 4), pytest.approx(stale / 3)),
+        ("", "rope", 0, 0, 0.0, 0.0),
+    ]
 
 
-def test_roots_say_what_they_are_due_to() -> None:
-    assert roots(crash().record()).rows() == [(0, 1.0, "harbor", 0, "staleness", pytest.approx(10.5 / 11.0), 2)]
-
-
-def test_the_endogenous_share_is_the_mean_share_of_liquidations() -> None:
-    assert endogenous_share(crash().record()) == pytest.approx(0.35)
-    assert math.isnan(endogenous_share(Record(scenario())))
+def test_origins_are_ranked_by_what_left_their_owner_and_count_each_breach_once() -> None:
+    found = origins(again().record())
+    assert found.select("breach", "due_to", "endogenous", "total", "others").rows() == [
+        (0, "staleness", 0.0, pytest.approx(1.7), pytest.approx(0.7)),
+        (1, "impact", pytest.approx(0.7), pytest.approx(0.3), 0.0),
+        (2, "own", 0.0, 1.0, 0.0),
+    ]
+    assert found["share"].to_list() == pytest.approx([10.5 / 11.0, 0.7, 1.0])
+    assert found["total"].sum() == pytest.approx(3.0)
 
 
 def test_without_impact_all_is_news_and_nothing_endogenous() -> None:
@@ -110,8 +161,8 @@ def test_without_impact_all_is_news_and_nothing_endogenous() -> None:
         world.breach(float(k), [(2.0, Seen(0, 0, 0.0, 0), Seen(0, 0, float(k), 0))], start=k)
         world.liquidation(k - 1, float(k))
     record = world.record()
-    assert endogenous_share(record) == 0.0
-    assert channel_shares(record).rows() == [("news", 1.0, 1.0)]
+    assert endogenous_share(record, attribute(record).endogenous) == dict.fromkeys(VIEWS, 0.0)
+    assert channel_shares(record).rows() == [("news", 1.0, 1.0, 1.0, 1.0, 1.0)]
 
 
 @pytest.mark.parametrize(("window", "expected"), [(0.5, 0.0), (1.0, 1.0), (2.0, 2.0)])

@@ -158,7 +158,15 @@ class World:
             ends = {"code_start": a.code, "code_end": b.code, "seen_start": a.seen, "seen_end": b.seen}
             ends |= {"moves_start": a.moves, "moves_end": b.moves}
             self.add("exposures", breach=breach, price=a.price, sensitivity=sensitivity, **prices, **ends)
-        given = {"breach": breach, "time": time, "account": breach, "since": since, "moves_seen": self.moves} | row
+        account = row.get("account", breach)
+        given = {
+            "breach": breach,
+            "time": time,
+            "account": account,
+            "owner": account,
+            "since": since,
+            "moves_seen": self.moves,
+        } | row
         self.add("breaches", free_margin_start=start, free_margin=start - fall, **given, **falls)
         return breach
 

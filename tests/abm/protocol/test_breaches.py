@@ -21,6 +21,7 @@ class TestRows:
         bench.block()
         bench.block(BTC=48_000.0)
         (breach,) = bench.table("breaches")
+        assert breach["owner"] == bench.protocol.ledger.owner[bench.row(ann)]
         # equity 1,000 - 600, maintenance 3 % of 14,400
         assert (breach["account"], breach["equity"], breach["notional"]) == (ann, pytest.approx(400.0), 14_400.0)
         assert breach["free_margin"] == pytest.approx(-32.0)
@@ -146,7 +147,7 @@ class TestSplit:
         bench.protocol.margin_scale[ETH] = 1.5
         bench.protocol.haircut[HOME] = 0.3
         bench.block(100.0, BTC=48_500.0, ETH=1_950.0)
-        bench.block(100.0, BTC=46_500.0, ETH=2_000.0)
+        bench.block(100.0, BTC=46_500.0, ETH=2_050.0)
         (breach,) = bench.table("breaches")
         assert breach["since"] == 1.0
         assert breach["free_margin_start"] == pytest.approx(start)
@@ -161,6 +162,39 @@ class TestSplit:
         assert prices == {
             0: pytest.approx(0.6 * 0.97), 1: pytest.approx(-5.0 * (1.0 + 0.03 * 1.5)), 2: pytest.approx(0.7)
         }  # fmt: skip
+
+    @pytest.mark.parametrize(("size", "end"), [(-5.0, 2_200.0), (5.0, 1_850.0)])
+    def test_a_requirement_that_moves_with_its_price_is_valued_at_the_starts(self, size: float, end: float) -> None:
+        """The free margin of the start, worked out from the start's price and fraction; the parts are the whole fall."""
+        bench = Bench(LONE)
+        bench.account("ann", 800.0, held=[(ETH, size)])
+        bench.block()
+        bench.protocol.margin_scale[ETH] = 1.5
+        bench.block(ETH=end)
+        (breach,) = bench.table("breaches")
+        start, now = 800.0 - 5.0 * 2_000.0 * 0.03, 800.0 + size * (end - 2_000.0) - 5.0 * end * 0.045
+        assert breach["since"] == 1.0
+        assert (breach["free_margin_start"], breach["free_margin"]) == (pytest.approx(start), pytest.approx(now))
+        assert breach["margin_fall"] == pytest.approx(5.0 * 2_000.0 * 0.015)
+        priced = falls(bench, breach) - breach["margin_fall"]
+        assert priced == pytest.approx((size - 5.0 * 0.045) * (2_000.0 - end))
+        add_up(bench, breach)
+
+    def test_funding_alone_breaches_in_the_block_in_which_a_full_revaluation_says_so(self) -> None:
+        """A long far from the watch's radius; prices stand still, and only funding takes its free margin of 550."""
+        bench = Bench(LONE)
+        ann = bench.account("ann", 1000.0, held=[(BTC, 0.3)])
+        bench.account("bob", 1e5, held=[(BTC, -0.3)])
+        bench.block()
+        for paid, breaches in ((0.015, 0), (0.015, 0), (0.01, 1)):
+            bench.protocol.settle_funding(BTC, paid)
+            bench.block()
+            everyone = np.arange(len(bench.protocol.ledger))
+            full = bench.protocol.engine.free_margin(bench.protocol.ledger, bench.protocol.terms, everyone)
+            assert (full < 0.0).sum() == len(bench.table("breaches")) == breaches
+        (breach,) = bench.table("breaches")
+        assert (breach["account"], breach["funding_fall"]) == (ann, pytest.approx(0.3 * 50_000.0 * 0.04))
+        add_up(bench, breach)
 
     def test_a_raised_requirement_breaches_without_any_price_move(self) -> None:
         bench = Bench(LONE)

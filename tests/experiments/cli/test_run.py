@@ -53,7 +53,12 @@ def test_changes_are_in_the_scenario_that_is_left(ran: Path) -> None:
 def test_the_summary_is_told_on_the_terminal(world: Path, ran: Path) -> None:
     answer = crossfire("run", world, *SHORT, "--out", "told")
     summary = json.loads((ran / "summary.json").read_text())
-    assert answer.out.startswith(f"{summary['breaches']:,} breaches, {summary['liquidations']:,} liquidations of ")
+    assert summary["first_breaches"] < summary["breaches"]
+    assert answer.out.startswith(
+        f"{summary['owners_breached']:,} owners with {summary['first_breaches']:,} first breaches "
+        f"({summary['breaches']:,} in all), {summary['liquidations']:,} liquidations of "
+    )
+    assert f"endogenous share {summary['endogenous_share']:.1%} of first breaches by notional" in answer.out
     assert "next: crossfire trace told; crossfire report told" in answer.out
 
 
