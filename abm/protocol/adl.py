@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["deleverage", "scores", "triggered"]
 
+HEAD = 64
+"""Winners that are looked at first."""
+
 ROUNDING = 1e-9
 """Part of what winners give up that is taken for rounding."""
 
@@ -115,20 +118,24 @@ def _queue(protocol: Protocol, market: int, side: float) -> Ints:
 
 def _allocate(protocol: Protocol, market: int, side: float, quantity: float) -> tuple[Ints, Floats]:
     """Rows of the winners, worth something and not in breach themselves, and how much of each's position is taken."""
-    ledger = protocol.ledger
-    winners = _queue(protocol, market, side)
-    held = np.maximum(ledger.size(winners, market) * side, 0.0)
-    held[ledger.breach[winners] >= 0] = 0.0
+    ledger, queue = protocol.ledger, _queue(protocol, market, side)
+    together = protocol.spec.liquidation.adl.rank == "pro_rata"
+    reach = len(queue) if together else HEAD
     while True:
-        if protocol.spec.liquidation.adl.rank == "pro_rata":
-            taken = held * min(1.0, quantity / max(float(np.sum(held)), 1e-300))
-        else:
-            taken = np.clip(quantity - (np.cumsum(held) - held), 0.0, held)
-        chosen = np.flatnonzero(taken > 0.0)
-        worthless = protocol.engine.assess(ledger, protocol.terms, winners[chosen]).equity <= 0.0
-        if not worthless.any():
-            return winners[chosen], taken[chosen]
-        held[chosen[worthless]] = 0.0
+        winners = queue[:reach]
+        held = np.maximum(ledger.size(winners, market) * side, 0.0)
+        worth = protocol.engine.assess(ledger, protocol.terms, winners).equity
+        held[(ledger.breach[winners] >= 0) | (worth <= 0.0)] = 0.0
+        total = float(np.sum(held))
+        if total >= quantity or reach >= len(queue):
+            break
+        reach *= 8
+    if together:
+        taken = held * min(1.0, quantity / max(total, 1e-300))
+    else:
+        taken = np.clip(quantity - (np.cumsum(held) - held), 0.0, held)
+    chosen = taken > 0.0
+    return winners[chosen], taken[chosen]
 
 
 def _log(protocol: Protocol, market: int, everyone: Ints, sizes: Floats, price: float) -> None:

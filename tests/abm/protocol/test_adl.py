@@ -111,6 +111,48 @@ class TestRank:
             np.testing.assert_allclose(left / sizes, left[0] / sizes[0], atol=1e-9)
         bench.audit()
 
+    def test_ranks_are_those_of_the_block_s_beginning(self) -> None:
+        """Cat ranks first with 0.37; half closed she would rank at 0.19, behind bob's 0.20, but within the block she
+        stays first."""
+        bench, made = self.at_40("leverage_profit")
+        ann, eve = (bench.account(name, 1e5, held=[(BTC, 0.5)]) for name in ("ann", "eve"))
+        closed(bench, bench.row(ann))
+        assert [bench.size(a) for a in made] == pytest.approx([-1.0, -0.5, -1.0])
+        now = scores(bench.protocol, bench.rows(*made), BTC)
+        assert now[0] > now[1]
+        closed(bench, bench.row(eve))
+        assert [bench.size(a) for a in made] == pytest.approx([-1.0, 0.0, -1.0])
+
+    def test_the_next_block_ranks_anew(self) -> None:
+        bench, made = self.at_40("leverage_profit")
+        ann, eve = (bench.account(name, 1e5, held=[(BTC, 0.5)]) for name in ("ann", "eve"))
+        closed(bench, bench.row(ann))
+        bench.block(BTC=40_000.0)
+        closed(bench, bench.row(eve))
+        assert [bench.size(a) for a in made] == pytest.approx([-0.5, -0.5, -1.0])
+
+    @pytest.mark.parametrize("rank", ["leverage_profit", "pro_rata", "size", "hedge_aware"])
+    def test_how_many_winners_are_looked_at_first_changes_nothing(
+        self, rank: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        left = []
+        for head in (1, 1000):
+            monkeypatch.setattr("abm.protocol.adl.HEAD", head)
+            bench = Bench(adl(rank=rank))
+            ann = bench.account("ann", 1e6, held=[(BTC, 2.0)])
+            made = [bench.account(f"w{i}", 1e4 * (1 + i % 7), held=[(BTC, -0.05 - 0.01 * (i % 3))]) for i in range(60)]
+            bench.move(BTC=45_000.0)
+            assert closed(bench, bench.row(ann)) == pytest.approx(2.0)
+            left.append([bench.size(a) for a in made])
+        assert left[0] == left[1]
+
+    def test_a_winner_who_is_worth_nothing_is_passed_over(self) -> None:
+        bench, made = self.at_40("leverage_profit")
+        ann = bench.account("ann", 1e5, held=[(BTC, 0.5)])
+        bench.protocol.ledger.quote[bench.row(made[1])] -= 20_000.0
+        closed(bench, bench.row(ann))
+        assert [bench.size(a) for a in made] == pytest.approx([-0.5, -1.0, -1.0])
+
 
 class TestPrice:
     def test_at_the_bankruptcy_price_the_account_ends_at_nothing_and_winners_pay(self) -> None:
