@@ -128,6 +128,15 @@ class TestWhoIsLeftOut:
         frame = to_snapshot(Record(record.scenario, record.tables | {"accounts": broke}), "start")
         assert frame.filter(account=worst)["mode"].unique().to_list() == ["system"]
 
+    def test_deposits_on_their_way_are_coins_and_no_cash(self) -> None:
+        record = ran()
+        coming = record["collateral"].with_columns(pending=pl.when(pl.col("chain") == "beta").then(2.0).otherwise(0.0))
+        one = to_snapshot(record, "start")
+        two = to_snapshot(Record(record.scenario, record.tables | {"collateral": coming}), "start")
+        name = "coin:USDC@beta"
+        more = pl.when((pl.col(name) > 0.0) & (pl.col("mode") != "system")).then(2.0).otherwise(0.0)
+        assert_frame_equal(one.with_columns(pl.col(name) + more), two)
+
     def test_an_owners_wallet_is_there_once(self) -> None:
         frame = to_snapshot(ran(), "start")
         once = frame.unique("account").filter(pl.col("mode") != "system")

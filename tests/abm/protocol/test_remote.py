@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from abm.assembly import sample_collateral
 from tests.abm.protocol.bench import AWAY, BTC, Bench
 from tests.agents.worlds import small_world
 
@@ -128,3 +129,14 @@ class TestCarriedHome:
         assert bench.protocol.ledger.quote[bench.row(ann)] < 0.0
         assert bench.protocol.ledger.coins[bench.row(ann), AWAY] == 10_000.0
         assert bench.table("events", kind="settled") == []
+
+
+def test_a_deposit_on_its_way_is_shown_as_pending() -> None:
+    bench = Bench()
+    ann, bob = bench.account("ann"), bench.account("bob", coins={AWAY: 7.0})
+    p = bench.protocol
+    bench.give(int(p.ledger.holder[bench.row(ann)]), p.coin_tokens[AWAY], 5.0)
+    p.deposit(bench.rows(ann, ann), np.array([2.0, 3.0]), AWAY)
+    sample_collateral(bench.world, p)
+    shown = {r["account"]: (r["asset"], r["chain"], r["amount"], r["pending"]) for r in bench.table("collateral")}
+    assert shown == {ann: ("USDC", "beta", 0.0, 5.0), bob: ("USDC", "beta", 7.0, 0.0)}
