@@ -30,7 +30,7 @@ from experiments.figures.timeline import draw_liquidated, draw_prices, liquidate
 from experiments.figures.units import percent
 from experiments.figures.window import Window
 
-__all__ = ["cascade", "colour_key", "save_picture", "shown"]
+__all__ = ["cascade", "colour_key", "numbers", "save_picture", "shown"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -145,13 +145,25 @@ def _breaches(axes: Axes, part: Network, shape: Shape, window: Window, key: str)
             )
         axes.scatter([], [], s=45, color=look, marker=marker, label=name)
     _scale(axes, y)
-    for i, number in enumerate(nodes["number"]):
-        if number > NUMBERED:
-            continue
+    for text, i in numbers(x, y, nodes["number"].to_numpy(), window):
         axes.annotate(
-            str(number), (x[i], y[i]), xytext=(0, 9), textcoords="offset points", ha="center",
+            text, (x[i], y[i]), xytext=(0, 9), textcoords="offset points", ha="center",
             fontweight="bold", zorder=4, annotation_clip=True,
         )  # fmt: skip
+
+
+def numbers(x: Floats, y: Floats, number: npt.NDArray[np.int64], window: Window) -> list[tuple[str, int]]:
+    """Texts and rows of the numbered breaches; those that lie too close for two texts share one."""
+    wide, high = float(np.ptp(window.x(np.array([window.start, window.end])))), max(float(np.ptp(y)), 1e-9)
+    groups: list[list[int]] = []
+    for i in sorted(np.flatnonzero(number <= NUMBERED).tolist(), key=lambda row: int(number[row])):
+        near = (g for g in groups if abs(x[g[0]] - x[i]) < 0.03 * wide and abs(y[g[0]] - y[i]) < 0.08 * high)
+        group = next(near, None)
+        if group is None:
+            groups.append([i])
+        else:
+            group.append(i)
+    return [(", ".join(str(number[i]) for i in group), group[0]) for group in groups]
 
 
 def _scale(axes: Axes, y: Floats) -> None:
@@ -185,5 +197,5 @@ def _links(x: Floats, y: Floats, part: Network) -> PathCollection:
         a, b = row[parent], row[child]
         middle = (x[a] + x[b]) / 2
         curves.append(Curve([(x[a], y[a]), (middle, y[a]), (middle, y[b]), (x[b], y[b])], codes))
-    widths = 0.5 + 3.0 * np.clip(part.links["weight"].to_numpy(), 0, 1)
-    return PathCollection(curves, facecolors="none", edgecolors=colour("stone"), linewidths=widths, zorder=2)
+    widths = 0.4 + 1.6 * np.clip(part.links["weight"].to_numpy(), 0, 1)
+    return PathCollection(curves, facecolors="none", edgecolors=colour("stone"), linewidths=widths, alpha=0.7, zorder=2)

@@ -58,8 +58,12 @@ def main_episode(whole: Network) -> Network:
 
 
 def thinned(whole: Network, most: int, lines: int) -> Network:
-    """The strongest links with their ends, and the largest breaches, `most` in all where links leave room."""
-    links = whole.links.sort(["weight", "child", "parent"], descending=[True, False, False]).head(lines)
+    """The links into the largest breaches with their ends, and the largest others, `most` in all where links leave room."""
+    size = whole.nodes.select(child="breach", size="notional")
+    ranked = whole.links.join(size, on="child", how="left").sort(
+        ["size", "weight", "child", "parent"], descending=[True, True, False, False]
+    )
+    links = ranked.drop("size").head(lines)
     ends = pl.concat([links["parent"], links["child"]]).unique().implode()
     ranked = whole.nodes.with_columns(end=pl.col("breach").is_in(ends))
     kept = ranked.sort(["end", "notional", "breach"], descending=[True, True, False]).head(max(most, 2 * lines))

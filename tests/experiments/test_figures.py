@@ -17,7 +17,7 @@ from abm.contagion.influence import influence
 from abm.errors import UserError
 from abm.record import Record, empty_tables
 from experiments.figures import save_picture, timeline_png
-from experiments.figures.cascade import LINES, MOST, cascade, shown
+from experiments.figures.cascade import LINES, MOST, cascade, numbers, shown
 from experiments.figures.channels import channel_bars
 from experiments.figures.comparison import burst, side_by_side
 from experiments.figures.effects import effect_panels, quantile_strips, rank_bars
@@ -271,11 +271,15 @@ class TestShown:
         assert part.nodes["breach"].to_list() == [2, 3]
         assert part.links.rows() == [(2, 3, 0.2)]
 
-    def test_the_strongest_links_keep_their_ends_and_the_rest_goes_by_notional(self) -> None:
-        many = small_network(10, [(0, 1, 0.2), (2, 3, 0.5)], notional=[float(i) for i in range(10)])
+    def test_links_into_the_largest_keep_their_ends_and_the_rest_goes_by_notional(self) -> None:
+        many = small_network(10, [(0, 1, 0.9), (2, 3, 0.2), (0, 3, 0.5)], notional=[float(i) for i in range(10)])
         part = thinned(many, 4, 1)
-        assert part.nodes["breach"].to_list() == [2, 3, 8, 9]
-        assert part.links.rows() == [(2, 3, 0.5)]
+        assert part.nodes["breach"].to_list() == [0, 3, 8, 9]
+        assert part.links.rows() == [(0, 3, 0.5)]
+
+    def test_numbers_that_would_overlap_share_one_text(self) -> None:
+        x, y, number = np.array([0.0, 50.0, 51.0, 90.0]), np.array([0.0, 0.5, 0.52, 1.0]), np.array([4, 2, 1, 9])
+        assert numbers(x, y, number, Window(0.0, 100.0)) == [("1, 2", 2), ("4", 0)]
 
     @settings(max_examples=20, deadline=None)
     @given(st.integers(1, 3000), st.integers(0, 400))
