@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from experiments.interrupt import listen
+
 __all__ = ["main"]
 
 COMMANDS = {
@@ -86,6 +88,7 @@ def _crossfire(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; exit codes: 0 done, 1 the answer is no, 2 a user's mistake, 130 interrupted."""
+    listen()
     sys.exit(_guarded(lambda: _crossfire(standalone_mode=False)))
 
 

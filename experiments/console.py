@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from abm.model import Progress
+from experiments.interrupt import check_interrupt
 from experiments.sweep import SweepProgress
 
 __all__ = ["TwoBars", "clock", "overrides", "print_json", "print_table", "run_progress", "sweep_progress", "usd"]
@@ -58,10 +59,10 @@ def usd(amount: float) -> str:
 
 
 @contextmanager
-def run_progress(label: str) -> Iterator[Callable[[Progress], None] | None]:
-    """A bar of simulated time, accounts at risk and liquidations; None where nobody looks (a pipe)."""
+def run_progress(label: str) -> Iterator[Callable[[Progress], None]]:
+    """A bar of simulated time, accounts at risk and liquidations; where nobody looks (a pipe), no bar."""
     if not sys.stderr.isatty():
-        yield None
+        yield lambda _: check_interrupt()
         return
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"),
@@ -71,6 +72,7 @@ def run_progress(label: str) -> Iterator[Callable[[Progress], None] | None]:
         task = bar.add_task(label, total=1.0, at="building", risk=0, done=0)
 
         def update(p: Progress) -> None:
+            check_interrupt()
             bar.update(task, completed=p.done / p.duration, at=clock(p.done), risk=p.at_risk, done=p.liquidations)
 
         yield update

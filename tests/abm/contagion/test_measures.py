@@ -134,7 +134,8 @@ def test_feeds_have_the_impact_that_came_through_their_sources() -> None:
 
 
 def test_bridges_have_the_staleness_of_their_protocol_and_idle_ones_are_listed() -> None:
-    spans = [{"name": name, "source": "side", "target": "main"} for name in ("span", "rope")]
+    ends = {"source": "side", "target": "main"}
+    spans = [{"name": "span"} | ends, {"name": "rope", "asset": "BTC"} | ends]
     stale = 10.5 / 11.0
     assert bridges(again().record(bridges=spans)).rows() == [
         ("harbor", "span", 3, 2, pytest.approx(stale / 4), pytest.approx(stale / 3)),
