@@ -7,8 +7,10 @@ import mesa
 
 from abm.errors import ScenarioError, nearest
 from abm.model import CrossMarginModel
+from abm.scenario import Scenario
+from agents.resident import read_params
 
-__all__ = ["KINDS", "agent_class", "populate"]
+__all__ = ["KINDS", "agent_class", "check_params", "populate"]
 
 KINDS: dict[str, str] = {
     "arbitrageur": "agents.arbitrageur:Arbitrageur",
@@ -51,6 +53,20 @@ def agent_class(kind: str, where: str = "agents") -> Any:
     if not (isinstance(found, type) and issubclass(found, mesa.Agent)):
         raise ScenarioError(f"{where}.kind", f"'{kind}' is no kind of agent", "name a class derived from mesa.Agent")
     return found
+
+
+def check_params(scenario: Scenario) -> None:
+    """Read the keys of all inhabitants without building a world.
+
+    Raises
+    ------
+    ScenarioError
+        An unknown kind, or keys that a kind does not take.
+    """
+    for spec in scenario.agents:
+        form = getattr(agent_class(spec.kind, f"agents.{spec.name}"), "Params", None)
+        if form is not None:
+            read_params(form, spec)
 
 
 def populate(model: CrossMarginModel) -> CrossMarginModel:

@@ -23,6 +23,7 @@ from abm.errors import DesignError, ScenarioError, nearest
 from abm.forms import explain
 from abm.scenario import Scenario, read_toml
 from abm.spec import Name, Spec
+from agents.population import check_params
 from experiments.levers import Case, Lever, Value, label
 
 __all__ = [
@@ -70,7 +71,7 @@ class Design(Spec):
             return seeds
         for key in seeds:
             if key not in ("count", "first"):
-                raise ValueError(f"unknown key '{key}', {nearest(key, ('count', 'first'))}")
+                raise ValueError(f"unknown key '{key}'; {nearest(key, ('count', 'first'))}")
         count, first = seeds.get("count"), seeds.get("first", 1)
         if type(count) is not int or type(first) is not int or not 1 <= count <= 1_000_000:
             raise ValueError("a range of seeds has a whole `count` of at least 1 and a whole `first`")
@@ -203,6 +204,7 @@ def runs(design: Design) -> tuple[RunSpec, ...]:
         point: dict[str, Value] = ({"scenario": name} if len(bases) > 1 else {}) | levers
         try:
             world = base.override(common | changes, where=f"design {design.name}")
+            check_params(world)
         except ScenarioError as error:
             raise DesignError(error.where, error.what, error.remedy) from error
         told = ", ".join(f"{k} {label(v)}" for k, v in point.items())

@@ -145,6 +145,11 @@ def _port_answers(address: str) -> None:
 
 def _unreachable(address: str, output: str) -> UserError:
     """The error of a cluster that cannot be used; of Ray's output the last line is the reason."""
+    if "InvalidAuthToken" in output:
+        what = "the cluster asks for a token, and this process gave none or another"
+        return UserError(
+            f"--address {address}", what, "set RAY_AUTH_MODE=token, with the cluster's token as Ray takes it"
+        )
     lines = [line for line in output.splitlines() if line.strip()]
     reason = lines[-1] if lines else "no reason given"
     if "ray[client]" in reason:

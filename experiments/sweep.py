@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import platform
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ from experiments.effects import effects
 from experiments.ray_session import Session, check_request, ray_session
 from experiments.sensitivity import rank_correlations
 from experiments.store import Failed, Finished
+from experiments.versions import code_digest
 
 __all__ = ["DEFAULT_TASK", "SweepProgress", "SweepResult", "run_sweep"]
 
@@ -236,7 +238,7 @@ class _Sweep:
             if following is None:
                 return
             spec, path = following
-            self.flying[self.remote.remote(self.task, spec.scenario, self.design.prices, path)] = spec
+            self.flying[self.remote.remote(self.task, spec.scenario, self.design.prices, path, code_digest())] = spec
 
     def _next(self) -> tuple[RunSpec, _Outcome]:
         """Wait until a run ends, telling the listener in the meantime."""
@@ -269,9 +271,16 @@ class _Sweep:
                 raise DesignError(where, f"'{name}' is not in a run's summary", nearest(name, outcome.summary or {}))
 
 
-def _run_one(task: str, scenario: Scenario, prices: str, path: PricePath | None) -> _Outcome:
-    """On a worker: one run; whatever it raises becomes its reason."""
+def _run_one(task: str, scenario: Scenario, prices: str, path: PricePath | None, code: str) -> _Outcome:
+    """On a worker: one run; whatever it raises becomes its reason.
+
+    `code` is what the driver runs (`code_digest`): a node with another code or other packages would give other figures.
+    """
     start = time.perf_counter()
+    if code_digest() != code:
+        return _Outcome(
+            None, 0.0, f"node {platform.node()} has another crossfire, Python or packages; install the same"
+        )
     try:
         record = _callable(task)(scenario, prices_file=Path(prices) if prices else None, path=path)
         summary = json.loads(json.dumps(dict(record.summary), default=_plain))

@@ -50,7 +50,12 @@ def command(
         )  # fmt: skip
     else:
         _tell(result, folder)
-        print_effects(result.effects)
+        if result.effects["pairs"].sum():
+            print_effects(result.effects)
+        elif plan.kind == "latin_hypercube":
+            click.echo(
+                f"points of a hypercube make no pairs: see {folder}/sensitivity.parquet, or crossfire report {folder}"
+            )
     return 1 if result.failed else 0
 
 

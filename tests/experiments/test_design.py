@@ -154,7 +154,7 @@ WRONG = {
     "unknown key": ({"levels": []}, r"levels: unknown key 'levels'; did you mean 'levers'\?"),
     "kind": ({"kind": "gird"}, r"kind: input should be 'grid'"),
     "no scenario": ({"scenario": None}, r"needs either `scenario` or `scenarios`; name what is run"),
-    "seed key": ({"seeds": {"cuont": 2}}, r"seeds: unknown key 'cuont', did you mean 'count'\?"),
+    "seed key": ({"seeds": {"cuont": 2}}, r"seeds: unknown key 'cuont'; did you mean 'count'\?"),
     "seed count": ({"seeds": {"count": 0}}, r"seeds: a range of seeds has a whole `count`"),
     "no seeds": ({"seeds": []}, r"seeds: none given"),
     "seed twice": ({"seeds": [1, 1]}, r"seeds: one is there twice"),

@@ -17,10 +17,12 @@ from abm.draws import Draws
 from abm.errors import DesignError, RunFolderError, UserError
 from abm.prices import build_prices
 from experiments import ray_session as module
+from experiments import sweep
 from experiments.design import Design, runs
 from experiments.ray_session import ray_session
 from experiments.store import read_finished
 from experiments.sweep import SweepProgress, SweepResult, run_sweep
+from experiments.versions import code_digest
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -186,6 +188,27 @@ def test_prices_that_cannot_be_made_fail_their_runs_alone(tmp_path: Path) -> Non
     result = run_sweep(design, tmp_path / "out", task="sweep_tasks:needs_prices")
     assert result.done == 2
     assert {f.reason.partition(":")[0] for f in result.failed} == {"prices.file"}
+
+
+def test_a_node_with_another_code_runs_nothing(tmp_path: Path) -> None:
+    spec = runs(trial(tmp_path))[0]
+    for code, told in ((code_digest(), ""), ("another", "has another crossfire, Python or packages; install the same")):
+        outcome = sweep._run_one("sweep_tasks:simulate", spec.scenario, "", build_prices(spec.scenario, Draws(5)), code)
+        assert (outcome.summary is None, told in outcome.reason) == (bool(told), True)
+
+
+def test_a_cluster_that_asks_for_a_token_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Ray writes ends in a line that says nothing of it."""
+    refuse = "import sys; sys.exit('Unauthenticated: InvalidAuthToken: ...\\nConnectionError: Failed to connect')"
+    with socket.socket() as gate:
+        gate.bind(("127.0.0.1", 0))
+        gate.listen()
+        run = subprocess.run
+        monkeypatch.setattr(module.subprocess, "run", lambda words, **k: run([words[0], "-c", refuse], **k))
+        with pytest.raises(
+            UserError, match=r"asks for a token, and this process gave none .*; set RAY_AUTH_MODE=token"
+        ):
+            module.check_request(None, f"127.0.0.1:{gate.getsockname()[1]}")
 
 
 def test_mistakes_are_told_before_ray_is_asked(tmp_path: Path) -> None:

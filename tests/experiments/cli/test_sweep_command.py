@@ -90,9 +90,33 @@ def test_runs_that_fail_are_told_and_the_exit_code_is_one(design: Path, monkeypa
     assert (told.code, json.loads(told.out)["failed"]) == (1, [{"run": "0a1b", "reason": "worker died"}])
 
 
+def test_a_hypercube_points_to_its_rank_correlations(design: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ranged = DESIGN.replace('values = ["cross", "isolated"]', "low = 0.001\nhigh = 0.02").replace(
+        "harbor.mode", "harbor.liquidation.penalty"
+    )
+    design.write_text('kind = "latin_hypercube"\nsamples = 2\n' + ranged)
+    result = SweepResult(Path("swept"), 2, 2, 0, (), (), pl.DataFrame(), pl.DataFrame(schema=SCHEMA))
+    monkeypatch.setattr(experiments.sweep, "run_sweep", lambda *_, **__: result)
+    answer = crossfire("sweep", design, "--out", "swept")
+    assert answer.code == 0
+    assert answer.out.splitlines()[1:] == [
+        "points of a hypercube make no pairs: see swept/sensitivity.parquet, or crossfire report swept"
+    ]
+
+
 EDITS: dict[str, tuple[Callable[[str], str], list[str]]] = {
     "misspelt key": (lambda t: t.replace("purpose", "purpos"), ["levers.toml: purpos", "did you mean 'purpose'?"]),
     "misspelt key of a lever": (lambda t: t.replace("harbor.mode", "harbor.mod"), ["'mod'", "did you mean 'mode'?"]),
+    "misspelt key of an inhabitant": (
+        lambda t: t.replace("protocols.harbor.mode", "agents.keepers.params.captial").replace(
+            '["cross", "isolated"]', "[1e5]"
+        ),
+        ["agents.keepers.params.captial", "did you mean 'capital'?"],
+    ),
+    "value of an inhabitant out of range": (
+        lambda t: t.replace("protocols.harbor.mode", "agents.keepers.params.capital").replace('"cross"', "-1.0"),
+        ["agents.keepers.params.capital", "greater than 0", "got -1.0"],
+    ),
     "unknown member": (lambda t: t.replace("harbor.mode", "haven.mode"), ["no member 'haven'", "harbor"]),
     "value out of range": (lambda t: t.replace("700.0", "-1"), ["clock.duration", "greater than 0"]),
     "no seeds": (lambda t: t.replace("seeds = [1]", ""), ["seeds", "missing", "add this key"]),

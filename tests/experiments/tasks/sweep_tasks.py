@@ -24,7 +24,7 @@ def world() -> dict[str, Any]:
         "protocols": [
             {"name": "harbor", "chain": "one", "venue": "book", "oracle": "feed", "markets": [{"asset": "BTC"}]}
         ],
-        "agents": [{"kind": "keeper", "name": "keepers", "params": {"capital": 100.0}}],
+        "agents": [{"kind": "keeper", "name": "keepers", "params": {"protocol": "harbor", "capital": 100.0}}],
     }
 
 
