@@ -46,7 +46,7 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
         heal(protocol, free, episodes.quiet)
         record_breaches(protocol, rows, free, episodes)
     protocol.liquidatable = worst_first(protocol, rows, free) if len(rows) else rows
-    if protocol.spec.liquidation.route == "keeper":
+    if protocol.spec.liquidation.route == "keeper" and len(rows):
         protocol.stakes = stakes(protocol, protocol.liquidatable)
 
 
