@@ -189,9 +189,33 @@ class Ledger:
             rows, markets, sizes, prices, funding, self.slot_market, self.slot_size, self.slot_entry,
             self.quote, self.long_interest, self.skew, self.gross,
         )  # fmt: skip
-        if full >= 0:
-            raise OverflowError(f"account {self.id[full]} holds {self.slots} positions already")
+        self._check_full(full)
         self.changed[rows] = now
+
+    def fill(
+        self, rows: Ints, sizes: Floats, market: int, price: float, fee: float, funding: float, now: float, *,
+        makers: Ints, quoted: Floats, depth: float, street: int,
+    ) -> tuple[Ints, Floats, Floats]:  # fmt: skip
+        """Book some accounts' trades in one market at a price, and the other side of them: makers by what they quote
+        (USD), the street for the rest; rows and sizes of the other side, the street last, and the fees, USD.
+
+        Raises
+        ------
+        OverflowError
+            An account has no free slot left for a new market.
+        """
+        full, others, against, fees = book_fill(
+            rows, sizes, market, price, fee, makers, quoted, depth, street, funding, self.slot_market, self.slot_size,
+            self.slot_entry, self.quote, self.breach, self.long_interest, self.skew, self.gross,
+        )  # fmt: skip
+        self._check_full(full)
+        self.changed[rows] = now
+        self.changed[others] = now
+        return others, against, fees
+
+    def _check_full(self, row: int) -> None:
+        if row >= 0:
+            raise OverflowError(f"account {self.id[row]} holds {self.slots} positions already")
 
     def errors(self) -> Floats:
         """float64[M]: sum of all signed sizes of a market as a fraction of all that was traded."""
@@ -243,39 +267,98 @@ def free_slot_python(
 free_slot = njit(cache=True)(free_slot_python)
 
 
+def book_trade_python(
+    row: int, market: int, size: float, price: float, funding: float, slot_market: NDArray[np.int16], slot_size: Floats,
+    slot_entry: Floats, quote: Floats, long_interest: Floats, skew: Floats, gross: Floats,
+) -> bool:  # fmt: skip
+    """Book one trade; false where the row has no free slot.  `funding` is the market's cumulative funding.
+
+    Entry price: the mean over what was added on the same side; a flip starts anew.
+    """
+    if size == 0.0:
+        return True
+    slot = slot_of(slot_market, row, market)
+    if slot == slot_market.shape[1]:
+        return False
+    old = slot_size[row, slot] if slot_market[row, slot] == market else 0.0
+    new = old + size
+    if abs(new) <= 1e-13 * max(abs(old), abs(size)):
+        new = 0.0
+    if old == 0.0 or old * new < 0.0:
+        slot_entry[row, slot] = price
+    elif abs(new) > abs(old):
+        slot_entry[row, slot] = (slot_entry[row, slot] * old + price * size) / new
+    slot_market[row, slot] = market
+    slot_size[row, slot] = new
+    if new == 0.0:
+        free_slot(slot_market, slot_size, slot_entry, row, slot)
+    quote[row] -= size * (price - funding)
+    long_interest[market] += max(new, 0.0) - max(old, 0.0)
+    skew[market] += size
+    gross[market] += abs(size)
+    return True
+
+
+book_trade = njit(cache=True)(book_trade_python)
+
+
 def book_trades_python(
     rows: Ints, markets: Ints, sizes: Floats, prices: Floats, funding: Floats, slot_market: NDArray[np.int16],
     slot_size: Floats, slot_entry: Floats, quote: Floats, long_interest: Floats, skew: Floats, gross: Floats,
 ) -> int:  # fmt: skip
-    """Book trades in order; the row that had no free slot, or -1.
-
-    `rows, markets, sizes, prices` are one trade each; `funding` is the cumulative funding by market.
-    Entry price: the mean over what was added on the same side; a flip starts anew.
-    """
+    """Book trades in order, `rows, markets, sizes, prices` one each; the row that had no free slot, or -1."""
     for i in range(len(rows)):
-        row, market, size = rows[i], markets[i], sizes[i]
-        if size == 0.0:
-            continue
-        slot = slot_of(slot_market, row, market)
-        if slot == slot_market.shape[1]:
-            return int(row)
-        old = slot_size[row, slot] if slot_market[row, slot] == market else 0.0
-        new = old + size
-        if abs(new) <= 1e-13 * max(abs(old), abs(size)):
-            new = 0.0
-        if old == 0.0 or old * new < 0.0:
-            slot_entry[row, slot] = prices[i]
-        elif abs(new) > abs(old):
-            slot_entry[row, slot] = (slot_entry[row, slot] * old + prices[i] * size) / new
-        slot_market[row, slot] = market
-        slot_size[row, slot] = new
-        if new == 0.0:
-            free_slot(slot_market, slot_size, slot_entry, row, slot)
-        quote[row] -= size * (prices[i] - funding[market])
-        long_interest[market] += max(new, 0.0) - max(old, 0.0)
-        skew[market] += size
-        gross[market] += abs(size)
+        if not book_trade(
+            rows[i], markets[i], sizes[i], prices[i], funding[markets[i]], slot_market, slot_size, slot_entry, quote,
+            long_interest, skew, gross,
+        ):  # fmt: skip
+            return int(rows[i])
     return -1
 
 
 book_trades = njit(cache=True)(book_trades_python)
+
+
+def book_fill_python(
+    rows: Ints, sizes: Floats, market: int, price: float, fee: float, makers: Ints, quoted: Floats, depth: float,
+    street: int, funding: float, slot_market: NDArray[np.int16], slot_size: Floats, slot_entry: Floats, quote: Floats,
+    breach: Ints, long_interest: Floats, skew: Floats, gross: Floats,
+) -> tuple[int, Ints, Floats, Floats]:  # fmt: skip
+    """Book the trades of some rows in one market, their fees, and the other side: makers by what they quote over the
+    depth (all together no more than all of it, and none in breach), and the street for the rest.
+
+    Returns the row that had no free slot or -1, rows and sizes of the other side, the street last, and the fees, USD.
+    """
+    net, total = 0.0, 0.0
+    for i in range(len(rows)):
+        net += sizes[i]
+    for i in range(len(makers)):
+        total += quoted[i] if breach[makers[i]] < 0 else 0.0
+    others, against, count = np.empty(len(makers) + 1, np.int64), np.empty(len(makers) + 1), 0
+    left = -net
+    for i in range(len(makers)):
+        part = -net * quoted[i] / max(depth, total, 1e-300)
+        if breach[makers[i]] < 0 and part != 0.0:
+            others[count], against[count] = makers[i], part
+            left -= part
+            count += 1
+    others[count], against[count] = street, left
+    fees = np.zeros(len(rows))
+    for i in range(len(rows)):
+        fees[i] = fee * abs(sizes[i]) * price
+        if not book_trade(
+            rows[i], market, sizes[i], price, funding, slot_market, slot_size, slot_entry, quote, long_interest, skew,
+            gross,
+        ):  # fmt: skip
+            return int(rows[i]), others[: count + 1].copy(), against[: count + 1].copy(), fees
+        quote[rows[i]] -= fees[i]
+    for i in range(count + 1):
+        if not book_trade(
+            others[i], market, against[i], price, funding, slot_market, slot_size, slot_entry, quote, long_interest,
+            skew, gross,
+        ):  # fmt: skip
+            return int(others[i]), others[: count + 1].copy(), against[: count + 1].copy(), fees
+    return -1, others[: count + 1].copy(), against[: count + 1].copy(), fees
+
+
+book_fill = njit(cache=True)(book_fill_python)

@@ -36,33 +36,16 @@ class Counterparty:
         total = sum(quotes[a] for a in accounts)
         self._protocol.tape.books.set_maker_depth(int(self._protocol.books[market]), total)
 
-    def trade(self, rows: Ints, market: int, sizes: Floats, price: float) -> tuple[Ints, Floats]:
-        """Book the accounts' trades at a price, and the opposite ones of makers and street: rows and sizes of those."""
+    def trade(self, rows: Ints, market: int, sizes: Floats, price: float, fee: float) -> tuple[Ints, Floats, Floats]:
+        """Book the accounts' trades at a price, with a fee (fraction), and the opposite ones of makers and street: rows
+        and sizes of those, and the fees, USD."""
         p = self._protocol
-        others, shares = self._makers(market)
-        net = float(np.sum(sizes))
-        against = -net * shares
-        others, against = others[against != 0.0], against[against != 0.0]
-        others = np.append(others, p.street)
-        against = np.append(against, -net - float(np.sum(against)))
-        all_rows = np.concatenate([rows, others]).astype(np.int64)
-        all_sizes = np.concatenate([sizes, against])
-        n = len(all_rows)
-        p.ledger.trade(
-            all_rows, np.full(n, market), all_sizes, np.full(n, price), p.funding, p.tape.time
+        accounts, quoted = self._sorted.get(market, ([], np.zeros(0)))
+        makers = np.array([p.ledger.row(account) for account in accounts], np.int64)
+        return p.ledger.fill(
+            rows, sizes, market, price, fee, float(p.funding[market]), p.tape.time, makers=makers, quoted=quoted,
+            depth=float(p.tape.books.depth[p.books[market]]), street=p.street,
         )  # fmt: skip
-        return others, against
-
-    def _makers(self, market: int) -> tuple[Ints, Floats]:
-        """Rows of the makers that quote and are not in breach, and the share of the volume that each takes."""
-        p = self._protocol
-        if market not in self._sorted:
-            return np.zeros(0, np.int64), np.zeros(0)
-        accounts, usd = self._sorted[market]
-        rows = np.array([p.ledger.row(account) for account in accounts], np.int64)
-        usd = np.where(p.ledger.breach[rows] >= 0, 0.0, usd)
-        book = int(p.books[market])
-        return rows, usd / max(float(p.tape.books.depth[book]), float(np.sum(usd)), 1e-300)
 
     def street_call(self) -> None:
         """The street puts up what its leverage asks for, from outside."""

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from abm.chains.bridge import Bridge
 from abm.crossing import Crossing
-from abm.ledger import ISOLATED, SYSTEM, Ledger
+from abm.ledger import SYSTEM, Ledger
 from abm.margin.engine import Engine, Terms
 from abm.margin.watch import Watch
 from abm.margin.weighted import initial_fraction
 from abm.oracles.feed import Feed
+from abm.protocol.admission import admitted
 from abm.protocol.bookings import Booking, log_bookings
 from abm.protocol.counterparty import Counterparty
 from abm.protocol.history import History, Prices
@@ -269,17 +270,13 @@ class Protocol:
     def admits(self, rows: Ints, markets: Ints, sizes: Floats) -> NDArray[np.bool_]:
         """Which trades the initial margin allows: those that reduce, and those whose margin is there afterwards,
         at the price that they would get together on the book, fee included."""
-        ledger, terms = self.ledger, self.terms
-        old = ledger.size(rows, markets)
-        new = old + sizes
-        reduces = (np.abs(new) <= np.abs(old)) & (old * new >= 0)
-        view = self.engine.assess(ledger, terms, rows)
-        cost = self._cost(markets, sizes)
-        more = (np.abs(new) - np.abs(old)) * terms.price[markets] * terms.imf[markets]
-        fits = (ledger.slot_market[rows] == markets[:, None]) | (ledger.slot_market[rows] < 0)
-        room = fits.any(axis=1)
-        single = (ledger.mode[rows] != ISOLATED) | fits.all(axis=1)
-        return np.asarray(reduces | (room & single & (view.margin_equity - cost >= view.im + more)))
+        ledger, view = self.ledger, self.engine.assess(self.ledger, self.terms, rows)
+        return np.asarray(
+            admitted(
+                rows, markets, sizes, view.margin_equity - self._cost(markets, sizes), view.im,
+                self.terms.price * self.terms.imf, ledger.mode, ledger.slot_market, ledger.slot_size,
+            )
+        )  # fmt: skip
 
     def _cost(self, markets: Ints, sizes: Floats) -> Floats:
         """What each trade loses, against the price that decides breaches, if the book takes all of them at once, USD."""
@@ -321,17 +318,15 @@ class Protocol:
             opposite = float(np.sum(sizes[~side]))
             got = np.where(side, sizes * ((done.fill.volume - opposite) / float(np.sum(sizes[side]))), sizes)
         price = done.fill.price
-        others, against = self.counterparty.trade(rows, market, got, price)
+        others, against, fees = self.counterparty.trade(rows, market, got, price, float(self.tape.books.fee[book]))
         name, asset = self.markets[market], self.assets[market]
         booked = [
             Booking("trade", rows, name, asset, got, price),
             Booking("other_side", others, name, asset, against, price),
         ]
         if self.tape.books.fee[book] > 0.0:
-            fee = self.tape.books.fee[book] * np.abs(got) * price
-            self.ledger.quote[rows] -= fee
-            self.fees += float(np.sum(fee))
-            booked.append(Booking("fee", rows, name, self.spec.settlement, -fee))
+            self.fees += float(np.sum(fees))
+            booked.append(Booking("fee", rows, name, self.spec.settlement, -fees))
         log_bookings(self, *booked)
         return got, price, done.move
 

@@ -10,6 +10,8 @@ from abm.ledger import (
     ISOLATED,
     SYSTEM,
     Ledger,
+    book_fill,
+    book_fill_python,
     book_trades,
     book_trades_python,
     free_slot,
@@ -285,3 +287,55 @@ class TestAccounts:
         row = book.add(np.array([7]), np.array([1]), np.array([3]), mode=SYSTEM, cohort=2, now=5.0)
         assert book.mode[row] == SYSTEM
         assert np.count_nonzero(book.mode == SYSTEM) == 1
+
+
+class TestFill:
+    @given(
+        sizes=st.lists(SIZES, min_size=1, max_size=2), quoted=st.lists(st.floats(0.0, 9.0), min_size=2, max_size=2),
+        fee=st.sampled_from([0.0, 0.001]), price=PRICES, breached=st.booleans(),
+    )  # fmt: skip
+    @settings(max_examples=30, deadline=None)
+    def test_compiled_and_reference_agree_and_everything_is_zero_sum(
+        self, sizes: list[float], quoted: list[float], fee: float, price: float, breached: bool
+    ) -> None:
+        told = []
+        for kernel in (book_fill, book_fill_python):
+            book = ledger()
+            book.breach[3] = 7 if breached else -1
+            found = kernel(
+                np.arange(len(sizes)), np.array(sizes), 1, price, fee, np.array([2, 3]), np.array(quoted), 10.0, 4, 0.5,
+                book.slot_market, book.slot_size, book.slot_entry, book.quote, book.breach, book.long_interest,
+                book.skew, book.gross,
+            )  # fmt: skip
+            told.append((found, book))
+        for a, b in zip(told[0][0], told[1][0], strict=True):
+            np.testing.assert_array_equal(a, b)
+        for name in ("slot_market", "slot_size", "slot_entry", "quote", "long_interest", "skew", "gross"):
+            np.testing.assert_array_equal(getattr(told[0][1], name), getattr(told[1][1], name))
+        full, others, against, fees = told[0][0]
+        assert full == -1
+        assert others[-1] == 4
+        assert float(np.sum(sizes) + np.sum(against)) == pytest.approx(0.0, abs=1e-12)
+        assert (3 in others) <= (not breached)
+        np.testing.assert_allclose(fees, fee * price * np.abs(sizes))
+        assert float(told[0][1].quote.sum() + fees.sum()) == pytest.approx(0.0, abs=1e-9 * price)
+
+    def test_makers_take_what_they_quote_over_the_depth(self) -> None:
+        """8 bought against quotes of 2 and 3 of a depth of 10: 1.6, 2.4, and 4 for the street."""
+        book = ledger()
+        others, against, _ = book.fill(
+            np.array([0]), np.array([8.0]), 1, 100.0, 0.0, 0.0, 5.0,
+            makers=np.array([2, 3]), quoted=np.array([2.0, 3.0]), depth=10.0, street=4,
+        )  # fmt: skip
+        assert others.tolist() == [2, 3, 4]
+        assert against.tolist() == pytest.approx([-1.6, -2.4, -4.0])
+        assert book.changed.tolist() == [5.0, 0.0, 5.0, 5.0, 5.0]
+
+    def test_an_account_without_a_free_slot_is_named(self) -> None:
+        book = ledger(slots=1)
+        trade(book, 0, 0, 1.0, 10.0)
+        with pytest.raises(OverflowError, match="account 100 holds 1 positions already"):
+            book.fill(
+                np.array([0]), np.array([1.0]), 1, 10.0, 0.0, 0.0, 1.0,
+                makers=np.zeros(0, np.int64), quoted=np.zeros(0), depth=1.0, street=4,
+            )  # fmt: skip
