@@ -73,15 +73,22 @@ class Keeper(Resident):
     def _offers(self) -> tuple[Ints, Floats, Floats]:
         """Accounts worth liquidating, the capital each needs and its expected reward, best first."""
         p, rule, at_stake = self.target, self.target.spec.liquidation, self.target.stakes
-        patience = self.world.now - self.params.patience
-        sent = self._sent = {account: sent for account, sent in self._sent.items() if sent > patience}
         ids = p.ledger.id[p.liquidatable]
         reward = np.minimum(rule.penalty * at_stake.notional, np.maximum(at_stake.equity, 0.0)) * rule.keeper_share
         gas = rule.gas * (self.world.chains[p.chain].base_fee + self.params.tip)
-        pays = np.flatnonzero(reward - gas > self.params.minimum)
-        new = pays[[account not in sent for account in ids[pays].tolist()]] if sent else pays
+        new = np.flatnonzero((reward - gas > self.params.minimum) & ~self._waits_for(ids))
         order = new[np.lexsort((ids[new], -reward[new]))]
         return ids[order], at_stake.margin[order], reward[order]
+
+    def _waits_for(self, ids: Ints) -> NDArray[np.bool_]:
+        """bool[ids]: accounts that it has bid for within its patience."""
+        late = self.world.now - self.params.patience
+        while self._sent and next(iter(self._sent.values())) <= late:
+            del self._sent[next(iter(self._sent))]
+        if not self._sent:
+            return np.zeros(len(ids), np.bool_)
+        sent = np.sort(np.fromiter(self._sent, np.int64, len(self._sent)))
+        return np.asarray(sent[np.minimum(np.searchsorted(sent, ids), len(sent) - 1)] == ids)
 
     def _affordable(self, front: Floats) -> NDArray[np.bool_]:
         """Which of the accounts, best first, its capital can front together; what is too large alone is passed over."""
@@ -93,8 +100,9 @@ class Keeper(Resident):
         """Send one bundle; the tip grows with the reward at stake."""
         rule = self.target.spec.liquidation
         tip = max(self.params.tip, self.params.aggression * float(np.mean(reward)) / rule.gas)
-        for account in ids:
-            self._sent[int(account)] = self.world.now
+        for account in ids.tolist():
+            self._sent.pop(account, None)  # to the end: the oldest bid stands first
+            self._sent[account] = self.world.now
 
         def run(inclusion: Inclusion) -> None:
             self._liquidate(ids[inclusion.first : inclusion.last])
@@ -109,7 +117,7 @@ class Keeper(Resident):
         rows = in_breach(p, ids)
         if not len(rows):
             return
-        at_stake = stakes(p, rows)
+        at_stake = stakes(p, rows, p.engine.assess(p.ledger, p.terms, rows))
         front = at_stake.margin
         fits = self._affordable(front)
         if not fits.any():

@@ -4,7 +4,7 @@ An engine values accounts of a `Ledger` under `Terms`; it keeps no state and kno
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class Terms:
         Price of each collateral, USD.
     haircut, stale : float64[H]
         Value taken off; factor for the age of what is known of it (1: fresh).
+    factor : float64[H]
+        (1 - haircut) * stale: what part of a collateral's value counts as margin.
     """
 
     price: Floats
@@ -42,6 +44,10 @@ class Terms:
     coin_price: Floats
     haircut: Floats
     stale: Floats
+    factor: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.factor = (1.0 - self.haircut) * self.stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,12 @@ class Assessment:
     def free_margin(self) -> Floats:
         """Margin equity less maintenance margin."""
         return np.asarray(self.margin_equity - self.mm)
+
+    def of(self, chosen: Ints) -> "Assessment":
+        """Of some of the accounts, by position."""
+        return Assessment(
+            self.equity[chosen], self.margin_equity[chosen], self.im[chosen], self.mm[chosen], self.notional[chosen]
+        )
 
 
 @dataclass(frozen=True, slots=True)

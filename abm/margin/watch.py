@@ -71,7 +71,7 @@ class Watch:
             return True
         moved = distance(
             self._price, self._funding, self._mmf, self._coin, self._factor,
-            terms.price, terms.funding, terms.mmf, terms.coin_price, (1.0 - terms.haircut) * terms.stale,
+            terms.price, terms.funding, terms.mmf, terms.coin_price, terms.factor,
         )  # fmt: skip
         return not moved + MARGIN < RADIUS
 
@@ -85,7 +85,7 @@ class Watch:
         self._watched = int(np.count_nonzero(self._near))
         self._since, self._layout = now, ledger.layout
         self._price, self._funding, self._mmf = terms.price.copy(), terms.funding.copy(), terms.mmf.copy()
-        self._coin, self._factor = terms.coin_price.copy(), (1.0 - terms.haircut) * terms.stale
+        self._coin, self._factor = terms.coin_price.copy(), terms.factor
         self._free = np.full(len(ledger), np.inf)
         self.refreshes += 1
         self.valued += len(ledger)

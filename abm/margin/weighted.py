@@ -123,7 +123,7 @@ class Weighted(Engine):
         return np.asarray(
             free_margin_kernel(
                 rows, ledger.mode, ledger.slot_market, ledger.slot_size, ledger.quote, ledger.coins,
-                terms.price, terms.funding, terms.mmf, terms.coin_price * (1.0 - terms.haircut) * terms.stale,
+                terms.price, terms.funding, terms.mmf, terms.coin_price * terms.factor,
             )
         )  # fmt: skip
 
@@ -132,7 +132,7 @@ class Weighted(Engine):
         return np.asarray(
             gross_kernel(
                 rows, ledger.slot_market, ledger.slot_size, ledger.coins, terms.price * (1.0 + terms.mmf),
-                terms.coin_price * (1.0 - terms.haircut) * terms.stale,
+                terms.coin_price * terms.factor,
             )
         )  # fmt: skip
 
@@ -142,7 +142,7 @@ class Weighted(Engine):
             *assess_kernel(
                 np.asarray(rows, np.int64), ledger.slot_market, ledger.slot_size, ledger.quote, ledger.coins,
                 terms.price, terms.funding, terms.imf, terms.mmf, terms.coin_price,
-                (1.0 - terms.haircut) * terms.stale,
+                terms.factor,
             )
         )  # fmt: skip
 
@@ -153,7 +153,7 @@ class Weighted(Engine):
         live = ledger.slot_market[rows] >= 0
         return Sensitivity(
             price=np.asarray(np.where(live, size - np.abs(size) * mmf, 0.0)),
-            coin=np.asarray(ledger.coins[rows] * ((1.0 - terms.haircut) * terms.stale)),
+            coin=np.asarray(ledger.coins[rows] * terms.factor),
         )
 
     def requirement(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:

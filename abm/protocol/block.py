@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from abm.margin.engine import Assessment
 from abm.protocol.breaches import Episodes, find_breached, heal, record_breaches
 from abm.protocol.liquidation import close_positions, sell_collateral, stakes, take_home, wanted, worst_first
 from abm.protocol.waterfall import cover, take_over
@@ -38,16 +39,17 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
         if not len(rows):
             break
         record_breaches(protocol, rows, free, episodes)
-        if not _serve(protocol, worst_first(protocol, rows, free), free):
+        if not _serve(protocol, *worst_first(protocol, rows, free)):
             break
         protocol.refresh(now)
     else:
         rows, free = find_breached(protocol)
         heal(protocol, free, episodes.quiet)
         record_breaches(protocol, rows, free, episodes)
-    protocol.liquidatable = worst_first(protocol, rows, free) if len(rows) else rows
-    if protocol.spec.liquidation.route == "keeper" and len(rows):
-        protocol.stakes = stakes(protocol, protocol.liquidatable)
+    protocol.liquidatable = rows
+    if len(rows):
+        protocol.liquidatable, view = worst_first(protocol, rows, free)
+        protocol.stakes = stakes(protocol, protocol.liquidatable, view)
 
 
 def _pay_withdrawals(protocol: Protocol) -> None:
@@ -57,15 +59,16 @@ def _pay_withdrawals(protocol: Protocol) -> None:
         serve_queue(protocol)
 
 
-def _serve(protocol: Protocol, rows: Ints, free: Floats) -> bool:
-    """Serve breaches by the protocol itself, worst first; whether anything was done."""
+def _serve(protocol: Protocol, rows: Ints, view: Assessment) -> bool:
+    """Serve breaches by the protocol itself, worst first, as assessed; whether anything was done."""
     ledger = protocol.ledger
     rule = protocol.spec.liquidation
     holds = (ledger.slot_market[rows] >= 0).any(axis=1)
     take_home(protocol, ledger.by_id(rows[~holds]))
     backs = (ledger.coins[rows] > 0.0).any(axis=1)
     owes = ledger.quote[rows] < 0.0
-    stuck = holds & _for_backstop(protocol, rows)
+    late = protocol.tape.time - ledger.since[rows] >= rule.backstop_after
+    stuck = holds & (late | (view.margin_equity < rule.backstop_below * view.mm) | (rule.route == "vault"))
     done = False
     for row in rows[~holds & ~backs & owes]:
         cover(protocol, int(row))
@@ -75,35 +78,11 @@ def _serve(protocol: Protocol, rows: Ints, free: Floats) -> bool:
     done |= len(left) < len(taken)
     mine = np.concatenate([left, rows[holds & ~stuck]]) if rule.route == "book" else left
     done |= _close(protocol, mine[: rule.per_round], "", "book")
-    seized = ~holds & backs & owes & _for_sale(protocol, rows)
+    # a keeper lives on a penalty, and an account that is worth nothing pays none
+    unsold = late | (view.equity <= 0.0) | (rule.route != "keeper")
+    seized = ~holds & backs & owes & unsold
     done |= _sell(protocol, rows[seized][: rule.per_round], "", "book")
     return bool(done)
-
-
-def _late(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
-    """Accounts that nobody has served for too long."""
-    waited = protocol.tape.time - protocol.ledger.since[rows]
-    return np.asarray(waited >= protocol.spec.liquidation.backstop_after)
-
-
-def _for_backstop(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
-    """Accounts that the backstop takes: unserved for too long, too far below maintenance, or all by rule."""
-    rule = protocol.spec.liquidation
-    if rule.route == "vault":
-        return np.ones(len(rows), np.bool_)
-    view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
-    return np.asarray(_late(protocol, rows) | (view.margin_equity < rule.backstop_below * view.mm))
-
-
-def _for_sale(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
-    """Accounts without positions whose coins the protocol sells itself: all, but those that keepers may still serve.
-
-    A keeper lives on a penalty, and an account that is worth nothing pays none.
-    """
-    if protocol.spec.liquidation.route != "keeper":
-        return np.ones(len(rows), np.bool_)
-    equity = protocol.engine.assess(protocol.ledger, protocol.terms, rows).equity
-    return np.asarray(_late(protocol, rows) | (equity <= 0.0))
 
 
 def _close(protocol: Protocol, rows: Ints, keeper: str, route: str) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from abm.margin.engine import Assessment
+
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
 
@@ -31,9 +33,8 @@ class Stakes:
     equity: Floats
 
 
-def stakes(protocol: Protocol, rows: Ints) -> Stakes:
-    """The stakes of some accounts at this moment's prices."""
-    view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
+def stakes(protocol: Protocol, rows: Ints, view: Assessment) -> Stakes:
+    """The stakes of some accounts, as assessed."""
     part = protocol.engine.requirement(protocol.ledger, protocol.terms, rows).max(axis=1, initial=0.0)
     share = np.divide(part, view.mm, out=np.ones(len(rows)), where=view.mm > 0)
     debt = np.maximum(-protocol.ledger.quote[rows], 0.0)
@@ -42,11 +43,12 @@ def stakes(protocol: Protocol, rows: Ints) -> Stakes:
     )  # fmt: skip
 
 
-def worst_first(protocol: Protocol, rows: Ints, free: Floats) -> Ints:
-    """Rows by free margin over maintenance, the most negative first; ties by account id."""
+def worst_first(protocol: Protocol, rows: Ints, free: Floats) -> tuple[Ints, Assessment]:
+    """Rows by free margin over maintenance, the most negative first, ties by account id; and their assessment."""
     view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
     ratio = free[rows] / np.maximum(view.mm, 1e-9)
-    return rows[np.lexsort((protocol.ledger.id[rows], ratio))]
+    order = np.lexsort((protocol.ledger.id[rows], ratio))
+    return rows[order], view.of(order)
 
 
 def wanted(protocol: Protocol, rows: Ints) -> tuple[Ints, Floats]:

@@ -136,7 +136,8 @@ class TestKernels:
         self, case: tuple[Ledger, Terms], market: int, move: float
     ) -> None:
         book, at = case
-        rows, moved = np.arange(len(book)), terms(**{k: getattr(at, k) for k in Terms.__dataclass_fields__})
+        given = [k for k, field in Terms.__dataclass_fields__.items() if field.init]
+        rows, moved = np.arange(len(book)), terms(**{k: getattr(at, k) for k in given})
         moved.price, moved.coin_price = at.price.copy(), at.coin_price * move
         moved.price[market] *= move
         found = ENGINE.sensitivity(book, at, rows)

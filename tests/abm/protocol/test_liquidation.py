@@ -63,7 +63,7 @@ class TestPartial:
         free = np.zeros(len(bench.protocol.ledger))
         for account in (big, small, twin):
             free[bench.row(account)] = bench.free(account)
-        rows = worst_first(bench.protocol, bench.rows(big, small, twin), free)
+        rows, _ = worst_first(bench.protocol, bench.rows(big, small, twin), free)
         ids = bench.protocol.ledger.id[rows].tolist()
         # big: 2,000 against 5,760; the others: 160 against 605
         assert ids == [*sorted((small, twin)), big]
