@@ -25,8 +25,9 @@ TITLES = {
     ),
     "origins": (
         "Where it began",
-        "others: breaches of other owners worth that entered here; total: all that did, itself counted (sums to the number "
-        "of breaches); endogenous, share: fractions; notional: USD",
+        f"breaches with less than {MAJORITY:.0%} of the fall, either way, from earlier liquidations; others: breaches of "
+        "other owners worth that entered here; total: all that did, itself counted; endogenous, share: fractions; "
+        "notional: USD",
     ),
     "trees": (
         "Largest trees",

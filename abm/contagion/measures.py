@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from abm.contagion.attribution import attribute, complete
+from abm.contagion.attribution import MAJORITY, attribute, complete
 from abm.contagion.endogenous import first_breaches, view_weights
 from abm.contagion.exposure import Exposure, by_breach, read_exposure
 from abm.contagion.influence import backward, exogenous_shares, influence
@@ -173,8 +173,10 @@ def _stale(shares: pl.DataFrame) -> tuple[int, int, float, float]:
 def origins(record: Record) -> pl.DataFrame:
     """Where the cascade began: breaches by what of their influence left their owner, largest first.
 
-    `total` sums to the number of breaches, each counted once.  It is not what they are ranked by: a breach that impact
-    held up (a negative endogenous share) has an exogenous share above one, and a total above one without any effect.
+    Only breaches of whose fall earlier liquidations had less than half, whether they pushed or held it up: the others
+    began elsewhere, or fell by little between large moves of both signs, and then shares say little.  `total` is not
+    what they are ranked by: a breach that impact held up has an exogenous share above one, and a total above one without
+    any effect.
 
     Returns
     -------
@@ -197,6 +199,7 @@ def origins(record: Record) -> pl.DataFrame:
         .select("breach", "time", "protocol", "account", "cohort", "notional")
         .join(largest, on="breach", maintain_order="left")
         .join(worth, on="breach", maintain_order="left")
+        .filter(pl.col("endogenous").abs() < MAJORITY)
         .sort(["others", "breach"], descending=[True, False])
         .select(
             "breach", "time", "protocol", "account", "cohort", "notional", "endogenous", "due_to", "share", "total",

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from abm.contagion.attribution import attribute, breach_weights
+from abm.contagion.attribution import MAJORITY, attribute, breach_weights
 from abm.contagion.endogenous import first_breaches
 from abm.contagion.influence import influence
 from abm.record import Record
@@ -27,7 +27,8 @@ class Network:
     nodes
         One row a breach, in order of time: `breach, episode, time, round, protocol, account, cohort, notional, first` (of
         its account in its episode), `endogenous` (share of earlier liquidations in it), `total`, `others` (influence, in
-        breaches), `number` (from 1, the largest influence on others first).
+        breaches), `number` (from 1, the largest influence on others first, of those where the
+        cascade began: `measures.origins`).
     links
         `parent, child, weight`: pairs of which the parent alone has at least LINK of the child.
     """
@@ -45,7 +46,9 @@ def network(record: Record) -> Network:
         first=pl.Series(first_breaches(record["breaches"]), dtype=pl.Boolean),
         endogenous=pl.Series(done.endogenous, dtype=pl.Float64),
     )  # fmt: skip
-    ranked = nodes.sort(["others", "breach"], descending=[True, False]).with_row_index("number", offset=1)
+    ranked = nodes.sort(
+        pl.col("endogenous").abs() >= MAJORITY, "others", "breach", descending=[False, True, False]
+    ).with_row_index("number", offset=1)  # fmt: skip
     links = breach_weights(record, LINK).filter(pl.col("weight") > 0)
     return Network(ranked.with_columns(pl.col("number").cast(pl.Int64)).sort("time", "round", "breach"), links)
 

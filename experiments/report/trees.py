@@ -142,9 +142,9 @@ def _origins(record: Record, facts: Facts) -> Grid:
         money("notional", "its notional"),
     )
     caption = (
-        "Where the cascade began. On others: what entered the system with this breach and fell on breaches of other owners, "
-        "along all paths of the linear graph. Total counts the breach itself and its owner's later ones too; over all "
-        "breaches it sums to their number, each counted once."
+        f"Where the cascade began: breaches of whose fall earlier liquidations had less than {percent(MAJORITY, 0)}, either "
+        "way. On others: what entered the system with this breach and fell on breaches of other owners, along all paths of "
+        "the linear graph. Total counts the breach itself and its owner's later ones too."
     )
     return grid(table, columns, caption, most=10, order="largest effect on others first")
 

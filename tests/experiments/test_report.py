@@ -173,7 +173,7 @@ class TestAnswer:
         text = Page(page).text
         assert "No breach had most of its fall from earlier liquidations" in text
         assert "each is a root and there is no tree" in text
-        assert "Where the cascade began." in text
+        assert "Where the cascade began:" in text
         assert 'id="cascade-wide' in page
 
     def test_a_calm_run_says_so_and_shows_no_empty_panel(self, calm_page: str) -> None:
