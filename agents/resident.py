@@ -292,6 +292,15 @@ class Resident(mesa.Agent):  # type: ignore[misc]
 
         self.send(protocol.chain, "deposit", pay, latency=latency)
 
+    def withdraw(self, protocol: Protocol, account: int, amount: float, *, latency: float = 0.5) -> None:
+        """Send a withdrawal into the wallet on the protocol's chain: as much as the initial margin leaves free then; what
+        the protocol has no cash for waits in its queue."""
+
+        def take(_: Inclusion) -> None:
+            protocol.withdraw(protocol.ledger.row(account), amount)
+
+        self.send(protocol.chain, "withdraw", take, latency=latency)
+
     # what is looked at
 
     def wealth(self) -> float:

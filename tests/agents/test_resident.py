@@ -206,6 +206,19 @@ class TestSending:
         assert agent.equity(harbor, account) == pytest.approx(1000.0, rel=1e-3)
         assert agent.holds("USDC", "alpha") == 0.0
 
+    def test_a_withdrawal_takes_what_the_initial_margin_leaves_free(self) -> None:
+        agent = doll(cash=1000.0)
+        harbor = agent.protocol("harbor")
+        account = agent.open(harbor, 10_000.0)
+        agent.hold(harbor, account, 0, 0.5)
+        free = harbor.withdrawable(harbor.ledger.row(account))
+        assert 0.0 < free < 10_000.0
+        before = agent.holds("USDC", "alpha")
+        agent.withdraw(harbor, account, 1e9)
+        (done,) = include(agent)
+        assert agent.holds("USDC", "alpha") == pytest.approx(before + free - done.fee)
+        assert harbor.withdrawable(harbor.ledger.row(account)) == pytest.approx(0.0, abs=1e-6)
+
 
 class TestOrders:
     def ready(self, **change: Any) -> tuple[Doll, Any, int]:
