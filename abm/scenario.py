@@ -70,26 +70,26 @@ class Scenario(Spec):
     """A whole world: assets and their prices, chains, bridges, venues, oracles, protocols, inhabitants."""
 
     scenario_schema: int = Field(1, alias="schema", ge=1, le=1, description="version of this form")
-    name: Name
+    name: Name = Field(description="a short name; folders are called by it")
     purpose: str = Field("", description="one line: what it is for")
-    seed: int = Field(1, ge=0, lt=2**63)
-    clock: ClockSpec = ClockSpec()
-    record: RecordSpec = RecordSpec()
-    audit: AuditSpec = AuditSpec()
+    seed: int = Field(1, ge=0, lt=2**63, description="of all draws; `--seed` overrides it")
+    clock: ClockSpec = Field(ClockSpec(), description="when the run begins and how long it lasts")
+    record: RecordSpec = Field(RecordSpec(), description="how often the slow tables are sampled")
+    audit: AuditSpec = Field(AuditSpec(), description="how often it is checked that money adds up")
     quiet: NonNegative = Field(600.0, description="seconds without a breach that end an episode")
     compare: str = Field(
         "",
         description="a table of a real event's timeline (second, liquidations, adls), looked for beside the price file",
     )
     compare_at: NonNegative = Field(0.0, description="simulated second at which that timeline begins")
-    assets: tuple[AssetSpec, ...]
-    prices: PricesSpec = PricesSpec()
-    chains: tuple[ChainSpec, ...]
-    bridges: tuple[BridgeSpec, ...] = ()
-    venues: tuple[VenueSpec, ...]
-    oracles: tuple[OracleSpec, ...]
-    protocols: tuple[ProtocolSpec, ...] = Field(min_length=1)
-    agents: tuple[AgentSpec, ...] = ()
+    assets: tuple[AssetSpec, ...] = Field(description="the coins")
+    prices: PricesSpec = Field(PricesSpec(), description="their exogenous prices")
+    chains: tuple[ChainSpec, ...] = Field(description="where transactions wait and are included")
+    bridges: tuple[BridgeSpec, ...] = Field((), description="how coins cross between chains")
+    venues: tuple[VenueSpec, ...] = Field(description="where trades happen")
+    oracles: tuple[OracleSpec, ...] = Field(description="price feeds on chains")
+    protocols: tuple[ProtocolSpec, ...] = Field(min_length=1, description="derivatives protocols with margin")
+    agents: tuple[AgentSpec, ...] = Field((), description="inhabitants: crowds and strategic agents")
 
     model_config = Spec.model_config | {"populate_by_name": True, "serialize_by_alias": True}
 

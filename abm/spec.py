@@ -92,7 +92,7 @@ class AuditSpec(Spec):
 class AssetSpec(Spec):
     """A coin: its price at time 0 and the law of its exogenous path."""
 
-    name: Name
+    name: Name = Field(description="the coin, such as BTC; everything else refers to it by this")
     price: Positive = Field(description="USD at time 0 (replay: taken from the file instead)")
     volatility: NonNegative = Field(0.6, description="annual volatility of the diffusion")
     loading: Fraction = Field(0.7, description="correlation of its diffusion with the market factor")
@@ -106,8 +106,8 @@ class AssetSpec(Spec):
 class ShockSpec(Spec):
     """A scripted exogenous move of log prices, spread evenly over some seconds."""
 
-    name: Name
-    at: NonNegative
+    name: Name = Field(description="what the record calls it")
+    at: NonNegative = Field(description="seconds into the price path at which it begins")
     over: NonNegative = Field(0.0, description="seconds over which the move is spread; 0: one tick")
     move: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = Field(
         description="relative move at its end, -0.2 is a fall of 20 per cent; scaled by each asset's beta"
@@ -120,14 +120,16 @@ class ShockSpec(Spec):
 class PricesSpec(Spec):
     """The exogenous prices of all assets."""
 
-    kind: Literal["jump_diffusion", "bootstrap", "replay"] = "jump_diffusion"
+    kind: Literal["jump_diffusion", "bootstrap", "replay"] = Field(
+        "jump_diffusion", description="drawn from a law, from blocks of a history, or a history as it was"
+    )
     variance_of_variance: NonNegative = Field(0.0, description="volatility of log variance per square root of a day")
     variance_persistence: Positive = Field(
         21600.0, description="seconds in which a deviation of log variance falls to 1/e"
     )
     jump_rate: NonNegative = Field(0.0, description="market-wide jumps a year")
-    jump_mean: Finite = 0.0
-    jump_sd: NonNegative = 0.02
+    jump_mean: Finite = Field(0.0, description="mean log jump of the market, times each asset's beta")
+    jump_sd: NonNegative = Field(0.02, description="standard deviation of that log jump")
     venue_noise: NonNegative = Field(
         0.0, description="standard deviation of a venue's own log deviation from the coin's price"
     )
@@ -137,13 +139,13 @@ class PricesSpec(Spec):
     max_gap: Positive = Field(60.0, description="replay: the longest hole over which the last price is carried")
     on_gap: Literal["error", "drop"] = Field("error", description="a longer hole is an error, or drops the series")
     offset: NonNegative = Field(0.0, description="replay: seconds into the file at which time 0 lies")
-    shocks: tuple[ShockSpec, ...] = ()
+    shocks: tuple[ShockSpec, ...] = Field((), description="scripted moves on top of the path")
 
 
 class ChainSpec(Spec):
     """A chain: blocks, fees, finality, outages."""
 
-    name: Name
+    name: Name = Field(description="by which others refer to it")
     interval: Positive = Field(1.0, description="seconds between blocks")
     gas_limit: Positive = Field(30e6, description="gas a block")
     base_fee: NonNegative = Field(
@@ -163,15 +165,15 @@ class ChainSpec(Spec):
 class BridgeSpec(Spec):
     """A lock-and-mint bridge between two chains, for one asset."""
 
-    name: Name
+    name: Name = Field(description="by which others refer to it")
     source: Name = Field(description="the chain on which the asset is native and is locked")
     target: Name = Field(description="the chain on which the wrapped asset is minted")
-    asset: Name = "USDC"
+    asset: Name = Field("USDC", description="the coin that crosses")
     delay: NonNegative = Field(60.0, description="seconds of relay after finality")
     cap: Positive = Field(1e9, description="most that may be locked, in the asset")
     flow_cap: Positive = Field(1e9, description="most that may cross in an hour either way, in the asset")
-    verifiers: Annotated[int, Field(ge=1)] = 5
-    threshold: Annotated[int, Field(ge=1)] = Field(3, description="attestations needed")
+    verifiers: Annotated[int, Field(ge=1)] = Field(5, description="how many attest a message")
+    threshold: Annotated[int, Field(ge=1)] = Field(3, description="attestations that a message needs")
     halts: Spans = Field((), description="[from, to]: nothing is accepted or released")
 
     @model_validator(mode="after")
@@ -188,9 +190,11 @@ class ImpactSpec(Spec):
     coefficient: NonNegative = Field(
         0.01, description="relative move when net volume equals the depth (depth within 1 per cent: 0.01)"
     )
-    exponent: Annotated[float, Field(gt=0, le=1)] = 0.5
+    exponent: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="of net volume over depth; 0.5 is the square-root law, 1 linear"
+    )
     t0: Positive = Field(0.5, description="seconds; no longer than the venue's block when the exponent is below 1")
-    gamma: Positive = 0.6
+    gamma: Positive = Field(0.6, description="how fast impact decays: as the time since, in t0, to this power")
     collar: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.5, description="orders are not filled further than this from the exogenous price"
     )
@@ -212,8 +216,8 @@ class DepthSpec(Spec):
 class MarketSpec(Spec):
     """One instrument on a venue."""
 
-    asset: Name
-    kind: Literal["spot", "perp"] = "spot"
+    asset: Name = Field(description="the coin that is traded")
+    kind: Literal["spot", "perp"] = Field("spot", description="the coin itself, or its perpetual")
     depth: Positive = Field(description="USD within one per cent on one side, without the makers among the agents")
     spread: BelowOne = Field(0.0002, description="relative width between bid and ask")
 
@@ -221,7 +225,7 @@ class MarketSpec(Spec):
 class FundingSpec(Spec):
     """Funding of a venue's perpetuals: F = P + clamp(I - P, +-band) per eight hours."""
 
-    interval: Positive = 3600.0
+    interval: Positive = Field(3600.0, description="seconds between payments")
     interest: Finite = Field(0.0001, description="per eight hours")
     band: NonNegative = Field(0.0005, description="the clamp around the premium")
     cap: Positive = Field(0.04, description="largest rate an hour")
@@ -237,37 +241,39 @@ class AmmSpec(Spec):
 class VenueSpec(Spec):
     """Where trades happen: an order-driven venue on a chain or an exchange of its own, or an AMM."""
 
-    name: Name
-    kind: Literal["book", "amm"] = "book"
+    name: Name = Field(description="by which others refer to it")
+    kind: Literal["book", "amm"] = Field(
+        "book", description="order-driven, or a pool of constant product (spot, on a chain)"
+    )
     chain: str = Field("", description="the chain it lives on; empty: an exchange with its own matching engine")
     interval: Positive = Field(1.0, description="seconds between matchings of an exchange of its own")
     fee: BelowOne = Field(0.0, description="taker fee, fraction of notional")
     series: str = Field("", description="venue name in a price file, if it differs from `name`")
     transfer_delay: NonNegative = Field(120.0, description="seconds that coins take to or from an exchange of its own")
     suspended: Spans = Field((), description="[from, to]: the exchange takes and gives no coins")
-    markets: tuple[MarketSpec, ...] = Field(min_length=1)
-    impact: ImpactSpec = ImpactSpec()
-    depth: DepthSpec = DepthSpec()
-    funding: FundingSpec = FundingSpec()
-    amm: AmmSpec = AmmSpec()
+    markets: tuple[MarketSpec, ...] = Field(min_length=1, description="what it trades")
+    impact: ImpactSpec = Field(ImpactSpec(), description="what trades on its books do to their prices")
+    depth: DepthSpec = Field(DepthSpec(), description="how the depth of its books moves")
+    funding: FundingSpec = Field(FundingSpec(), description="funding of its perpetuals")
+    amm: AmmSpec = Field(AmmSpec(), description="the pool, of kind amm")
 
 
 class OracleSpec(Spec):
     """A price feed on a chain for each of some assets."""
 
-    name: Name
-    chain: Name
+    name: Name = Field(description="by which protocols refer to it")
+    chain: Name = Field(description="the chain on which it publishes")
     assets: Names = Field((), description="empty: every asset that its sources trade")
     sources: Names = Field(
         min_length=1, description="venues whose last spot price it reads (or perp where it has no spot)"
     )
-    aggregation: Literal["median", "mean"] = "median"
+    aggregation: Literal["median", "mean"] = Field("median", description="of the sources' prices")
     sampling: Positive = Field(1.0, description="seconds between readings of the sources")
     deviation: NonNegative = Field(0.005, description="relative move that triggers an update")
     heartbeat: Positive = Field(3600.0, description="seconds after which it updates anyhow")
     delay: NonNegative = Field(2.0, description="seconds from reading to the transaction's arrival at the chain")
     jitter: NonNegative = Field(0.5, description="seconds; mean of an exponential addition to the delay")
-    gas: Positive = 80000.0
+    gas: Positive = Field(80000.0, description="gas of one update")
     tip: NonNegative = Field(5e-9, description="USD per unit of gas it pays over the base fee")
 
 
@@ -284,7 +290,7 @@ class MarkSpec(Spec):
 class PerpSpec(Spec):
     """Margin parameters of one perpetual on a protocol."""
 
-    asset: Name
+    asset: Name = Field(description="the coin; the protocol's venue has a perpetual of it")
     imf: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="initial margin fraction")
     mmf: Annotated[float, Field(gt=0, le=1)] = Field(0.03, description="maintenance margin fraction")
     oi_lower: NonNegative = Field(0.0, description="open notional from which the initial fraction rises, USD")
@@ -304,7 +310,7 @@ class PerpSpec(Spec):
 class CollateralSpec(Spec):
     """A coin, on a chain, that a protocol takes as collateral."""
 
-    asset: Name
+    asset: Name = Field(description="the coin")
     chain: str = Field("", description="where it is held; empty: the protocol's own chain")
     haircut: Fraction = Field(0.0, description="value taken off: 0.1 counts 90 per cent")
     bridge: str = Field(
@@ -321,9 +327,20 @@ def _last(waterfall: tuple[str, ...]) -> tuple[str, ...]:
 class AdlSpec(Spec):
     """Auto-deleveraging: when, whom first, at which price."""
 
-    trigger: Literal["account_negative", "vault_negative", "fund_empty"] = "fund_empty"
-    rank: Literal["leverage_profit", "pro_rata", "size", "hedge_aware"] = "leverage_profit"
-    price: Literal["previous_mark", "bankruptcy"] = "bankruptcy"
+    trigger: Literal["account_negative", "vault_negative", "fund_empty"] = Field(
+        "fund_empty",
+        description="an account may be closed against winners when its own equity is below zero, when the vault's is, or "
+        "when it lacks more than the insurance fund has",
+    )
+    rank: Literal["leverage_profit", "pro_rata", "size", "hedge_aware"] = Field(
+        "leverage_profit",
+        description="which winners first: by leverage times relative profit, all in proportion to size, the largest "
+        "position, or leverage times profit times the unhedged part of the account",
+    )
+    price: Literal["previous_mark", "bankruptcy"] = Field(
+        "bankruptcy",
+        description="at which they trade: the mark of the block before, or where the loser's equity is zero",
+    )
 
 
 Layer = Literal["fund", "vault", "adl", "socialise"]
@@ -335,7 +352,9 @@ class LiquidationSpec(Spec):
     route: Literal["book", "keeper", "vault"] = Field(
         "keeper", description="who closes first: the engine on the book, bidding keepers, or the backstop vault"
     )
-    policy: Literal["partial", "whole"] = "partial"
+    policy: Literal["partial", "whole"] = Field(
+        "partial", description="an execution closes as much of a position as restores the target, or all of it"
+    )
     target: NonNegative = Field(0.2, description="partial: free margin to restore, as a fraction of maintenance margin")
     least: Fraction = Field(0.2, description="partial: least part of a position that an execution closes")
     dust: NonNegative = Field(500.0, description="partial: positions below this notional are closed whole, USD")
@@ -370,22 +389,25 @@ class LiquidationSpec(Spec):
     vault_dust: NonNegative = Field(
         1000.0, description="the vault's positions below this notional are closed whole, USD"
     )
-    adl: AdlSpec = AdlSpec()
+    adl: AdlSpec = Field(AdlSpec(), description="auto-deleveraging, where the waterfall has it")
 
 
 class ProtocolSpec(Spec):
     """A derivatives protocol: its markets, what it takes as collateral, its rules."""
 
-    name: Name
-    chain: Name
+    name: Name = Field(description="by which inhabitants refer to it")
+    chain: Name = Field(description="the chain it lives on")
     venue: Name = Field(description="where its perpetuals trade")
     oracle: Name = Field(description="whose feed values collateral, and breaches where breach_price says so")
-    engine: Literal["weighted"] = "weighted"
+    engine: Literal["weighted"] = Field("weighted", description="the family of its margin rules")
     mode: Literal["cross", "isolated"] = Field("cross", description="how its ordinary accounts hold their positions")
-    breach_price: Literal["mark", "oracle", "index", "last"] = "mark"
-    settlement: Name = "USDC"
-    markets: tuple[PerpSpec, ...] = Field(min_length=1)
-    collateral: tuple[CollateralSpec, ...] = ()
+    breach_price: Literal["mark", "oracle", "index", "last"] = Field(
+        "mark",
+        description="the price of its perpetuals at which equity and margin are reckoned, and so breaches decided",
+    )
+    settlement: Name = Field("USDC", description="the coin of cash, profit and loss, on its own chain")
+    markets: tuple[PerpSpec, ...] = Field(min_length=1, description="its perpetuals")
+    collateral: tuple[CollateralSpec, ...] = Field((), description="what it takes besides the settlement coin at home")
     staleness: Literal["full", "aged", "none"] = Field(
         "aged",
         description="remote collateral whose last message is old: counts nothing past the limit, less with age, or in full",
@@ -396,8 +418,8 @@ class ProtocolSpec(Spec):
         description="seconds of age beyond the usual (delay, finality, message interval) that cost nothing; full: the limit",
     )
     message_interval: Positive = Field(30.0, description="seconds between the messages that tell remote balances")
-    mark: MarkSpec = MarkSpec()
-    liquidation: LiquidationSpec = LiquidationSpec()
+    mark: MarkSpec = Field(MarkSpec(), description="how its mark price is made")
+    liquidation: LiquidationSpec = Field(LiquidationSpec(), description="how breaches are served, and who pays")
     street_leverage: Positive = Field(
         2.0, description="the street's notional over equity; it meets its calls from outside"
     )
@@ -407,7 +429,7 @@ class AgentSpec(Spec):
     """Inhabitants of one kind: a shipped name, or `module:Class` for one's own."""
 
     kind: str = Field(description="a shipped kind, or module:Class")
-    name: Name
+    name: Name = Field(description="keys its draws; no two have the same")
     count: Annotated[int, Field(ge=1, le=10000)] = Field(
         1, description="strategic agents: how many; named name-1, name-2, ..."
     )

@@ -35,7 +35,7 @@ DAY = 86400.0
 class CrowdParams(Params):
     """How ordinary accounts behave; rates are a day."""
 
-    protocol: str
+    protocol: str = Field(description="the protocol")
     trades: NonNegative = Field(2.0, description="changes of a position a day")
     deleverage: NonNegative = Field(
         6.0, description="voluntary reductions a day at a drawdown of one (rate grows with it)"
@@ -49,7 +49,7 @@ class CrowdParams(Params):
     top_up_part: Fraction = Field(0.5, description="part of the idle wallet that a top-up uses")
     tip: NonNegative = Field(0.5e-9, description="USD per gas over the base fee")
     gas: Positive = Field(2000.0, description="gas of one action (app-chain orders are cheap)")
-    latency: NonNegative = 1.0
+    latency: NonNegative = Field(1.0, description="seconds until a transaction reaches its chain")
     wallet_chain: str = Field("", description="where the idle wallet lies; empty: the protocol's own chain")
 
 

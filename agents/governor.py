@@ -26,7 +26,7 @@ GRACE = 30.0
 class GovernorParams(Params):
     """Keys of a governor."""
 
-    protocol: str
+    protocol: str = Field(description="the protocol")
     volatility: NonNegative = Field(0.25, description="rise of the margin scale per unit of excess volatility")
     depth: NonNegative = Field(0.5, description="rise of the margin scale at a depth of nothing")
     floor: Positive = Field(1.0, description="least margin scale")

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 class KeeperParams(Params):
     """Keys of a keeper."""
 
-    protocol: str
+    protocol: str = Field(description="the protocol")
     capital: Positive = Field(description="USD on the protocol's chain")
     latency: Positive = Field(1.0, description="seconds from seeing to the transaction's arrival")
     tip: Positive = Field(2e-9, description="USD per gas over the base fee when the race is slow")

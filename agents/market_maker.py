@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 class MarketMakerParams(Params):
     """Keys of a market maker."""
 
-    protocol: str
+    protocol: str = Field(description="the protocol")
     capital: Positive = Field(description="USD deposited on its account")
     depth: dict[str, Positive] = Field(
         min_length=1, description="base depth by asset, USD within one per cent on one side"

@@ -35,7 +35,7 @@ in both modes."""
 class CoinShare(Params):
     """Part of the collateral that some of the accounts hold in a coin."""
 
-    asset: str
+    asset: str = Field(description="the coin")
     chain: str = Field("", description="empty: the protocol's own")
     accounts: Fraction = Field(description="share of the accounts that hold it")
     part: Fraction = Field(description="part of their equity that it is")
@@ -47,19 +47,19 @@ class PortfolioParams(Params):
     twin: str = Field(
         "", description="a cohort on another protocol whose owners these are: same draws, same portfolios"
     )
-    accounts: Annotated[int, Field(ge=1, le=5_000_000)]
+    accounts: Annotated[int, Field(ge=1, le=5_000_000)] = Field(description="how many")
     equity: Positive = Field(5000.0, description="median equity, USD")
     equity_sigma: NonNegative = Field(1.5, description="standard deviation of its logarithm")
     equity_max: Positive = Field(5e7, description="largest equity, USD")
     leverage: Positive = Field(3.0, description="median gross notional over equity")
     leverage_sigma: NonNegative = Field(0.7, description="standard deviation of its logarithm")
-    leverage_max: Positive = 50.0
+    leverage_max: Positive = Field(50.0, description="largest leverage")
     positions: Positive = Field(2.0, description="mean number of positions")
     markets: dict[str, Positive] = Field(default_factory=dict, description="weights of assets; empty: equal")
     long_share: Fraction = Field(0.6, description="probability that a position is long")
     one_sided: Fraction = Field(0.5, description="probability that an account takes one side in all its positions")
     age: NonNegative = Field(5.0, description="days over which entry prices have drifted")
-    coins: tuple[CoinShare, ...] = ()
+    coins: tuple[CoinShare, ...] = Field((), description="collateral other than cash")
     wallet: NonNegative = Field(0.3, description="idle wallet over equity, median")
     wallet_chain: str = Field("", description="where the idle wallet lies; empty: the protocol's own chain")
 

@@ -34,7 +34,7 @@ class Forgery(Params):
 class RelayerParams(Params):
     """Keys of a relayer; without any it is honest and always up."""
 
-    bridge: str
+    bridge: str = Field(description="the bridge")
     stalls: Spans = Field((), description="[from, to] in seconds: nothing is delivered")
     outages: NonNegative = Field(0.0, description="random outages a day, besides those")
     outage_length: Positive = Field(600.0, description="mean seconds of a random outage")
@@ -42,7 +42,7 @@ class RelayerParams(Params):
     retry: Positive = Field(300.0, description="seconds after which a lost message is relayed again")
     censors: Annotated[int, Field(ge=0)] = Field(0, description="verifiers that attest nothing in the windows below")
     censoring: Spans = Field((), description="[from, to] in seconds")
-    forgeries: tuple[Forgery, ...] = ()
+    forgeries: tuple[Forgery, ...] = Field((), description="forged messages")
 
 
 class Relayer(Resident):

@@ -60,6 +60,21 @@ def test_the_keys_of_every_kind_are_in_the_schema(validator: Any) -> None:
     assert validator.is_valid({**_least(), "agents": [{"kind": "mine:Agent", "name": "a", "params": {"any": 1}}]})
 
 
+def _untold(node: Any, where: str = "") -> list[str]:
+    """Keys of objects anywhere in a schema that have no description; conditions on keys told elsewhere are left out."""
+    if isinstance(node, list):
+        return [key for part in node for key in _untold(part, where)]
+    if not isinstance(node, dict):
+        return []
+    keys = node.get("properties", {})
+    mine = [f"{where}.{key}" for key, told in keys.items() if not told.get("description")]
+    return mine + [key for name, part in node.items() if name != "allOf" for key in _untold(part, name)]
+
+
+def test_every_key_says_what_it_means(validator: Any) -> None:
+    assert _untold(validator.schema) == []
+
+
 def _least() -> dict[str, Any]:
     """The least scenario."""
     return {
