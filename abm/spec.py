@@ -106,7 +106,7 @@ class AssetSpec(Spec):
 class ShockSpec(Spec):
     """A scripted exogenous move of log prices, spread evenly over some seconds."""
 
-    name: Name = Field(description="what the record calls it")
+    name: Name = Field(description="by which a KEY of `--set` finds it")
     at: NonNegative = Field(description="seconds into the price path at which it begins")
     over: NonNegative = Field(0.0, description="seconds over which the move is spread; 0: one tick")
     move: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = Field(
