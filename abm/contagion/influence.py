@@ -129,7 +129,8 @@ def influence(record: Record, done: Attribution | None = None) -> pl.DataFrame:
         exogenous times but_for: what entered the system here, itself counted; sums to the number of breaches.
     others
         The part of `total` that left the owner: from the first breach of another owner on.  `total` less `others` is
-        the breach itself and what stayed with its owner.
+        the breach itself and what stayed with its owner.  Signed: between 0 and `total` where shares are between 0 and
+        1, and outside where a small fall beside large opposite moves has shares that are not (docs/attribution.md).
     but_for
         ((I - W)^-1 1)_i: what falls away, itself counted, without this breach in the linear graph.
 
