@@ -325,20 +325,24 @@ def book_fill_python(
     breach: Ints, long_interest: Floats, skew: Floats, gross: Floats,
 ) -> tuple[int, Ints, Floats, Floats]:  # fmt: skip
     """Book the trades of some rows in one market, their fees, and the other side: makers by what they quote over the
-    depth (all together no more than all of it, and none in breach), and the street for the rest.
+    depth (all together no more than all of it, none in breach, and none that trades here itself), the street for the rest.
 
     Returns the row that had no free slot or -1, rows and sizes of the other side, the street last, and the fees, USD.
     """
     net, total = 0.0, 0.0
     for i in range(len(rows)):
         net += sizes[i]
+    stands = np.empty(len(makers), np.bool_)
     for i in range(len(makers)):
-        total += quoted[i] if breach[makers[i]] < 0 else 0.0
+        stands[i] = breach[makers[i]] < 0
+        for j in range(len(rows)):
+            stands[i] = stands[i] and rows[j] != makers[i]
+        total += quoted[i] if stands[i] else 0.0
     others, against, count = np.empty(len(makers) + 1, np.int64), np.empty(len(makers) + 1), 0
     left = -net
     for i in range(len(makers)):
         part = -net * quoted[i] / max(depth, total, 1e-300)
-        if breach[makers[i]] < 0 and part != 0.0:
+        if stands[i] and part != 0.0:
             others[count], against[count] = makers[i], part
             left -= part
             count += 1

@@ -8,10 +8,10 @@ from enum import IntEnum
 import mesa
 from mesa.time import Schedule
 
-__all__ = ["Repeat", "Timetable", "on_grid"]
+__all__ = ["Repeat", "Timetable", "at_times", "on_grid"]
 
-ROUNDING = 1e-9
-"""Seconds by which the clock may be off a grid point."""
+DIGITS = 6
+"""Decimals of a second to which times are told apart: 3 * 0.2 and 0.6 are one time, whatever their bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,19 @@ class Repeat:
 
 def on_grid(start: float, interval: float) -> Schedule:
     """A schedule that stays on start + k * interval, whatever the rounding of single steps."""
+    return at_times(lambda count: start + count * interval)
+
+
+def at_times(time: Callable[[int], float]) -> Schedule:
+    """A schedule at time(0), time(1), ... seconds, to the decimals of a timetable; times must rise."""
     fired = 0
 
     def step(model: mesa.Model) -> float:
         nonlocal fired
         fired += 1
-        return start + fired * interval - float(model.time)
+        return max(round(time(fired), DIGITS) - float(model.time), 0.0)
 
-    return Schedule(interval=step, start=start)
+    return Schedule(interval=step, start=round(time(0), DIGITS))
 
 
 class Timetable:
@@ -40,19 +45,19 @@ class Timetable:
 
     def __init__(self, model: mesa.Model, repeats: list[Repeat], turn: IntEnum) -> None:
         self._model, self._repeats = model, repeats
-        self._next = [(repeat.start, number, 0) for number, repeat in enumerate(repeats)]
+        self._next = [(round(repeat.start, DIGITS), number, 0) for number, repeat in enumerate(repeats)]
         heapq.heapify(self._next)
         schedule = Schedule(interval=self._wait, start=self._next[0][0])
         model.schedule_recurring(self.fire, schedule, priority=turn)
 
     def fire(self) -> None:
         """Do all that is due now."""
-        now = float(self._model.time) + ROUNDING
+        now = round(float(self._model.time), DIGITS)
         while self._next[0][0] <= now:
             _, number, count = self._next[0]
             repeat = self._repeats[number]
             repeat.action()
-            due = repeat.start + (count + 1) * repeat.interval
+            due = round(repeat.start + (count + 1) * repeat.interval, DIGITS)
             heapq.heapreplace(self._next, (due, number, count + 1))
 
     def _wait(self, model: mesa.Model) -> float:

@@ -123,17 +123,20 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
         self.act()
 
     def act(self) -> None:
-        """Let those whose candidate is due act, and send what they do as bundles."""
+        """Let those whose candidates are due act, and send what they do as bundles; one candidate of each at a time."""
         chosen = np.flatnonzero(self._due <= self.world.now)
-        if not len(chosen):
-            return
+        while len(chosen):
+            self._act(chosen)
+            chosen = chosen[self._due[chosen] <= self.world.now]
+
+    def _act(self, chosen: Ints) -> None:
         rows = self.target.ledger.rows(self.ids[chosen])
         hazards = self._hazards(rows)
         u = self.world.draws.uniform("which", self.ids[chosen], self._count[chosen]) * self._most
         edge = np.cumsum(hazards, axis=1)
         which = (u[:, None] >= edge).sum(axis=1)
         self._count[chosen] += 1
-        self._due[chosen] = np.maximum(self._due[chosen], self.world.now) + self._wait(chosen)
+        self._due[chosen] += self._wait(chosen)
         holds = (self.target.ledger.slot_market[rows] >= 0).any(axis=1)
         self._trade(chosen[(which == 0) & holds])
         self._reduce(chosen[(which == 1) & holds], self.params.reduce, "deleverage")

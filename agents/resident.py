@@ -1,5 +1,8 @@
 """The base of every strategic agent: a name, a wallet, accounts on protocols, a turn on its own cadence.
 
+One turn falls into each cadence, at a moment drawn for it: a fixed phase would let one of several that wait for the
+same block win every race.
+
 A kind of agent is one class in one file: its `Params` are the keys of `[agents.params]` in a scenario, its `act` is
 what it does on its turn.  Everything it does reaches the world as a transaction, after a latency.
 """
@@ -22,7 +25,7 @@ from abm.protocol.protocol import Protocol
 from abm.protocol.subaccounts import open_account, stand
 from abm.spec import AgentSpec
 from abm.tape import Cause
-from abm.timetable import on_grid
+from abm.timetable import at_times
 
 __all__ = ["Params", "Resident", "read_params"]
 
@@ -80,8 +83,11 @@ class Resident(mesa.Agent):  # type: ignore[misc]
         self._received = 0.0
         model.inhabitants.append(self)
         self.settle()
-        first = model.start + spec.cadence * float(self.world.draws.uniform("cadence", name, 0))
-        self._turns = model.schedule_recurring(self._turn, on_grid(first, spec.cadence), priority=Turn.AGENT)
+
+        def moment(turn: int) -> float:
+            return model.start + spec.cadence * (turn + float(self.world.draws.uniform("turn", name, turn)))
+
+        self._turns = model.schedule_recurring(self._turn, at_times(moment), priority=Turn.AGENT)
 
     def settle(self) -> None:
         """Take up capital and accounts before the clock starts."""

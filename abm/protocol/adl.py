@@ -81,7 +81,7 @@ def deleverage(protocol: Protocol, row: int, slot: int) -> float:
     size = float(ledger.slot_size[row, slot])
     price = _price(protocol, row, slot)
     sign = float(np.sign(size))
-    winners, taken = _allocate(protocol, market, -sign, abs(size))
+    winners, taken = _allocate(protocol, market, -sign, abs(size), price)
     closed = float(np.sum(taken))
     if closed == 0.0:
         return 0.0
@@ -116,9 +116,11 @@ def _queue(protocol: Protocol, market: int, side: float) -> Ints:
     return winners
 
 
-def _allocate(protocol: Protocol, market: int, side: float, quantity: float) -> tuple[Ints, Floats]:
-    """Rows of the winners, worth something and not in breach themselves, and how much of each's position is taken."""
+def _allocate(protocol: Protocol, market: int, side: float, quantity: float, price: float) -> tuple[Ints, Floats]:
+    """Rows of the winners, not in breach themselves, and how much of each's position is taken at a price: no more than
+    what he is worth pays for."""
     ledger, queue = protocol.ledger, _queue(protocol, market, side)
+    loss = max(side * (float(protocol.terms.price[market]) - price), 0.0)  # of a coin that is taken, USD
     together = protocol.spec.liquidation.adl.rank == "pro_rata"
     reach = len(queue) if together else HEAD
     while True:
@@ -126,6 +128,8 @@ def _allocate(protocol: Protocol, market: int, side: float, quantity: float) -> 
         held = np.maximum(ledger.size(winners, market) * side, 0.0)
         worth = protocol.engine.assess(ledger, protocol.terms, winners).equity
         held[(ledger.breach[winners] >= 0) | (worth <= 0.0)] = 0.0
+        if loss > 0.0:
+            held = np.minimum(held, np.maximum(worth, 0.0) / loss)
         total = float(np.sum(held))
         if total >= quantity or reach >= len(queue):
             break

@@ -17,7 +17,7 @@ from abm.margin.engine import Assessment
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
 
-__all__ = ["Stakes", "close_positions", "sell_collateral", "stakes", "take_home", "wanted", "worst_first"]
+__all__ = ["Stakes", "close_positions", "sell_collateral", "stakes", "swap", "take_home", "wanted", "worst_first"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,8 +25,8 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Stakes:
-    """What closing accounts is about, float64[rows] each, USD: the margin behind the position that goes first, or the
-    debt of an account without positions; the notional of that position, or again the debt; and equity."""
+    """What closing accounts is about, float64[rows] each, USD: the margin behind what is closed first, or the debt of an
+    account without positions; its notional, or again the debt; and equity."""
 
     margin: Floats
     notional: Floats
@@ -35,12 +35,16 @@ class Stakes:
 
 def stakes(protocol: Protocol, rows: Ints, view: Assessment) -> Stakes:
     """The stakes of some accounts, as assessed."""
-    part = protocol.engine.requirement(protocol.ledger, protocol.terms, rows).max(axis=1, initial=0.0)
-    share = np.divide(part, view.mm, out=np.ones(len(rows)), where=view.mm > 0)
-    debt = np.maximum(-protocol.ledger.quote[rows], 0.0)
-    return Stakes(
-        np.where(view.mm > 0, view.im * share, debt), np.where(view.mm > 0, view.notional * share, debt), view.equity
-    )  # fmt: skip
+    ledger, terms = protocol.ledger, protocol.terms
+    slots, quantity = wanted(protocol, rows)
+    part = protocol.engine.requirement(ledger, terms, rows)[np.arange(len(rows)), slots]
+    size = np.abs(ledger.slot_size[rows, slots])
+    closed = np.divide(quantity, size, out=np.zeros(len(rows)), where=size > 0)
+    share = np.divide(part, view.mm, out=np.zeros(len(rows)), where=view.mm > 0) * closed
+    notional = quantity * np.append(terms.price, 0.0)[ledger.slot_market[rows, slots]]
+    debt = np.maximum(-ledger.quote[rows], 0.0)
+    holds = view.mm > 0
+    return Stakes(np.where(holds, view.im * share, debt), np.where(holds, notional, debt), view.equity)
 
 
 def worst_first(protocol: Protocol, rows: Ints, free: Floats) -> tuple[Ints, Assessment]:
@@ -148,7 +152,7 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
         sold = sold * (done.fill.volume / order)
         proceeds = sold * done.fill.price
         penalty = np.minimum(rate * proceeds, np.maximum(ledger.quote[who] + proceeds, 0.0))
-        _swap(protocol, h, who, sold, proceeds, penalty)
+        swap(protocol, h, who, sold, proceeds, penalty)
         penalties[chosen] += penalty
         share = sold / np.sum(sold) if done.move >= 0 else np.zeros(len(sold))
         names = [keepers[i] for i in chosen]
@@ -160,7 +164,7 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
     return penalties
 
 
-def _swap(protocol: Protocol, h: int, rows: Ints, sold: Floats, proceeds: Floats, penalty: Floats) -> None:
+def swap(protocol: Protocol, h: int, rows: Ints, sold: Floats, proceeds: Floats, penalty: Floats) -> None:
     """Coins to the market, its settlement coins to the protocol, the account's balances, the penalty to the fund."""
     treasury, ledger = protocol.treasury, protocol.ledger
     treasury.move(protocol.holder, treasury.outside, protocol.coin_tokens[h], float(np.sum(sold)))

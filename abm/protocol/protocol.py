@@ -273,7 +273,7 @@ class Protocol:
         ledger, view = self.ledger, self.engine.assess(self.ledger, self.terms, rows)
         return np.asarray(
             admitted(
-                rows, markets, sizes, view.margin_equity - self._cost(markets, sizes), view.im,
+                rows, markets, sizes, self._cost(markets, sizes), view.margin_equity, view.im,
                 self.terms.price * self.terms.imf, ledger.mode, ledger.slot_market, ledger.slot_size,
             )
         )  # fmt: skip

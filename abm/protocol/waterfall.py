@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from abm.ledger import SYSTEM
 from abm.protocol.adl import deleverage, triggered
+from abm.protocol.liquidation import swap, take_home
 
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
@@ -159,12 +160,17 @@ def rescue_vault(protocol: Protocol) -> None:
     if "adl" in protocol.spec.liquidation.waterfall:
         for slot in _slots(protocol, row):
             deleverage(protocol, row, slot)
-    if not _slots(protocol, row) and not protocol.ledger.coins[row].any():
+    if _slots(protocol, row):
+        return
+    take_home(protocol, vault)
+    _sell_coins(protocol, 1.0)
+    if not protocol.ledger.coins[row].any():
         cover(protocol, row)
 
 
 def unwind_vault(protocol: Protocol) -> None:
-    """The vault trades part of each of its positions away on the book (once a minute), an ordinary trade of its own."""
+    """The vault trades part of each of its positions and coins away (once a minute), ordinary trades of its own."""
+    _sell_coins(protocol, protocol.spec.liquidation.vault_pace)
     vault, rule = protocol.vault, protocol.spec.liquidation
     for slot in _slots(protocol, vault):
         market = int(protocol.ledger.slot_market[vault, slot])
@@ -173,6 +179,24 @@ def unwind_vault(protocol: Protocol) -> None:
         amount = size if notional < rule.vault_dust else rule.vault_pace * size
         protocol.fill(np.array([vault]), market, np.array([-amount]), "trades")
         protocol.tape.round += 1
+
+
+def _sell_coins(protocol: Protocol, part: float) -> None:
+    """Sell part of each coin that the vault has taken over on its spot market; a small rest at once."""
+    ledger, tape, vault = protocol.ledger, protocol.tape, np.array([protocol.vault])
+    for h, (asset, _) in enumerate(protocol.collaterals):
+        held, book = float(ledger.coins[protocol.vault, h]), protocol.spot_books[h]
+        if book < 0 or held <= 0.0:
+            continue
+        small = held * float(tape.books.last[book]) < protocol.spec.liquidation.vault_dust
+        done = tape.execute(book, -held if small else -part * held, "trades")
+        tape.round += 1
+        sold = np.array([-done.fill.volume])
+        if sold[0] > 0.0:
+            proceeds = sold * done.fill.price
+            swap(protocol, h, vault, sold, proceeds, np.zeros(1))
+            protocol.log_rows("seized", vault, asset, protocol.asset_name(h), -sold)
+            protocol.log_rows("proceeds", vault, asset, protocol.spec.settlement, proceeds)
 
 
 def socialise(protocol: Protocol) -> float:

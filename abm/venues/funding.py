@@ -69,8 +69,8 @@ class Funding:
         self.notional = np.array([s.notional for s in specs])
         self.due = books.start + self.interval
         """f8[P], seconds: when each pays next."""
-        self.rates = np.zeros(len(perps))
-        """f8[P], the latest rates paid, per interval."""
+        self.rates = np.clip(self.interest * self.interval / EIGHT_HOURS, -self.cap, self.cap)
+        """f8[P], the latest rates paid, per interval; before the first, what no premium would give."""
         self._total = np.zeros(len(perps))
         self._samples = np.zeros(len(perps))
 

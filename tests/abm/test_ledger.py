@@ -331,6 +331,16 @@ class TestFill:
         assert against.tolist() == pytest.approx([-1.6, -2.4, -4.0])
         assert book.changed.tolist() == [5.0, 0.0, 5.0, 5.0, 5.0]
 
+    def test_a_maker_does_not_trade_with_itself(self) -> None:
+        book = ledger()
+        others, against, _ = book.fill(
+            np.array([2]), np.array([8.0]), 1, 100.0, 0.0, 0.0, 5.0,
+            makers=np.array([2, 3]), quoted=np.array([2.0, 3.0]), depth=10.0, street=4,
+        )  # fmt: skip
+        assert others.tolist() == [3, 4]
+        assert against.tolist() == pytest.approx([-2.4, -5.6])
+        assert position(book, 2, 1)[0] == 8.0
+
     def test_an_account_without_a_free_slot_is_named(self) -> None:
         book = ledger(slots=1)
         trade(book, 0, 0, 1.0, 10.0)

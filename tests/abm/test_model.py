@@ -82,7 +82,7 @@ class TestGrid:
         model.run_until(405.0)
         expected = [5.0 + k * interval for k in range(len(model.times))]
         assert len(model.times) in (int(400.0 / interval), int(400.0 / interval) + 1)
-        assert model.times == pytest.approx(expected, abs=1e-9)
+        assert model.times == pytest.approx(expected, abs=1e-6)
 
 
 def test_samples_between_ticks_bear_their_own_time() -> None:

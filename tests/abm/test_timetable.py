@@ -40,6 +40,15 @@ def test_rows_of_one_time_happen_in_the_order_in_which_they_are_given() -> None:
     assert [name for t, name in seen if t == 4.0] == ["first", "second", "third"]
 
 
+@pytest.mark.parametrize(("tick", "block"), [(0.2, 0.6), (0.1, 1.2), (0.1, 0.7), (0.3, 0.9)])
+def test_what_falls_on_one_time_keeps_its_order_whatever_the_bits_of_its_grid(tick: float, block: float) -> None:
+    seen = run([(tick, tick, "tick"), (block, block, "block")], 100.0)
+    blocks = [i for i, (_, name) in enumerate(seen) if name == "block"]
+    assert len(blocks) >= 80
+    assert all(seen[i - 1][1] == "tick" for i in blocks)
+    assert all(seen[i - 1][0] == pytest.approx(seen[i][0], abs=1e-9) for i in blocks)
+
+
 def test_a_grid_of_tenths_does_not_drift_nor_stand_still() -> None:
     seen = run([(0.1, 0.1, "tenth"), (1.0, 1.0, "one")], 1000.0)
     tenths = [t for t, name in seen if name == "tenth"]

@@ -76,13 +76,14 @@ class TestParams:
 
 
 class TestTurns:
-    def test_the_first_turn_is_drawn_by_name_within_the_cadence_and_the_others_follow(self) -> None:
+    def test_each_cadence_has_one_turn_at_a_moment_of_its_own(self) -> None:
         model = small_world(clock={"duration": 60.0})
         agent = doll(model)
         model.run()
-        first = 10.0 * float(model.world.draws.uniform("cadence", "dora", 0))
-        assert agent.turns == pytest.approx([first + 10.0 * k for k in range(len(agent.turns))])
-        assert len(agent.turns) == int((60.0 - first) / 10.0) + 1
+        assert [int(turn // 10.0) for turn in agent.turns] == list(range(6))
+        assert len({round(turn % 10.0, 3) for turn in agent.turns}) == 6
+        moments = [10.0 * (k + float(model.world.draws.uniform("turn", "dora", k))) for k in range(6)]
+        assert agent.turns == pytest.approx(moments, abs=1e-6)
 
     def test_its_now_is_its_own_turn_and_not_the_last_tick(self) -> None:
         model = small_world(clock={"duration": 30.0})

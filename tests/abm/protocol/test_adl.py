@@ -153,6 +153,19 @@ class TestRank:
         closed(bench, bench.row(ann))
         assert [bench.size(a) for a in made] == pytest.approx([-0.5, -1.0, -1.0])
 
+    def test_no_winner_pays_more_than_he_is_worth(self) -> None:
+        """1 BTC from 50,000 on 10,000 at a mark of 38,000 lacks 2,000: closed at 40,000 a winner gives up 2,000 a coin.  Bob,
+        first in rank, is worth 500: he is taken for a quarter of a coin, and the next pays the rest."""
+        bench = Bench(adl())
+        ann = bench.account("ann", 10_000.0, held=[(BTC, 1.0)])
+        bob = bench.account("bob", 10_000.0, held=[(BTC, -1.0)])
+        cat = bench.account("cat", 1e5, held=[(BTC, -1.0)])
+        bench.move(BTC=38_000.0)
+        bench.protocol.ledger.quote[bench.row(bob)] -= 21_500.0
+        assert closed(bench, bench.row(ann)) == pytest.approx(1.0)
+        assert [bench.size(a) for a in (bob, cat)] == pytest.approx([-0.75, -0.25])
+        assert bench.equity(bob) == pytest.approx(0.0, abs=1e-6)
+
 
 class TestPrice:
     def test_at_the_bankruptcy_price_the_account_ends_at_nothing_and_winners_pay(self) -> None:

@@ -20,12 +20,20 @@ def ledger(mode: int, held: list[tuple[int, float]], slots: int = MARKETS) -> Le
     return book
 
 
+def allowed_of(
+    book: Ledger, orders: list[tuple[int, float]], equity: float, im: float = 0.0, cost: float = 0.0
+) -> list[bool]:
+    """Which of one account's orders (market, size) are let through; each costs the same."""
+    n = len(orders)
+    markets, sizes = np.array([m for m, _ in orders]), np.array([s for _, s in orders], dtype=np.float64)
+    given = np.zeros(n, np.int64), markets, sizes, np.full(n, cost), np.full(n, equity), np.full(n, im)
+    found = [k(*given, PER_COIN, book.mode, book.slot_market, book.slot_size).tolist() for k in KERNELS]
+    assert found[0] == found[1]
+    return found[0]
+
+
 def allows(book: Ledger, market: int, size: float, equity: float, im: float = 0.0) -> bool:
-    at, one = np.array([market]), np.array([0])
-    columns = book.mode, book.slot_market, book.slot_size
-    found = [k(one, at, np.array([size]), np.array([equity]), np.array([im]), PER_COIN, *columns) for k in KERNELS]
-    assert found[0].tolist() == found[1].tolist()
-    return bool(found[0][0])
+    return allowed_of(book, [(market, size)], equity, im)[0]
 
 
 KERNELS = (admitted, admitted_python)
@@ -61,6 +69,18 @@ def test_nobody_holds_more_markets_than_there_are_slots() -> None:
     book = ledger(CROSS, [(0, 1.0), (1, 1.0)], slots=2)
     assert not allows(book, 2, 1.0, 1e9)
     assert allows(book, 1, 1.0, 1e9)
+
+
+def test_orders_of_one_account_use_its_margin_up_one_after_the_other() -> None:
+    """10 a coin on 25: two coins, not three; what each costs is gone for the next."""
+    assert allowed_of(ledger(CROSS, []), [(0, 1.0)] * 3, 25.0) == [True, True, False]
+    assert allowed_of(ledger(CROSS, []), [(0, 1.0), (1, 7.0), (1, 1.0)], 25.0) == [True, True, False]
+    assert allowed_of(ledger(CROSS, []), [(0, 1.0), (0, 1.0)], 21.0, cost=0.6) == [True, False]
+    assert allowed_of(ledger(CROSS, [(1, 5.0)]), [(1, -5.0), (1, -5.0), (1, -5.0)], 10.0, 10.0) == [True, True, False]
+
+
+def test_an_isolated_account_does_not_open_two_markets_at_once() -> None:
+    assert allowed_of(ledger(ISOLATED, []), [(0, 1.0), (1, 1.0), (0, 1.0)], 1e6) == [True, False, True]
 
 
 @given(
