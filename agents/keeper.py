@@ -31,7 +31,7 @@ class KeeperParams(Params):
     latency: Positive = Field(1.0, description="seconds from seeing to the transaction's arrival")
     tip: Positive = Field(2e-9, description="USD per gas over the base fee when the race is slow")
     aggression: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.2, description="part of the expected reward that is bid as tip at most"
+        0.05, description="part of the expected reward that is bid as tip: whoever loses the race pays it too"
     )
     settle: Positive = Field(
         30.0, description="seconds for which fronted capital is locked when all collateral lies at home"
