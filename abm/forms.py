@@ -38,8 +38,22 @@ def explain[E: UserError](
     if kind == "value_error":
         what, _, remedy = str(first["ctx"]["error"]).partition("; ")
         return mistake(where, what + _shown(first), remedy or ("change the value" if loc else "mend it"))
+    if (shape := _shape(loc, kind, first.get("input"))) is not None:
+        return mistake(where, *shape)
     message = first["msg"]
     return mistake(where, message[0].lower() + message[1:] + _shown(first), "change the value")
+
+
+def _shape(loc: list[str], kind: str, given: Any) -> tuple[str, str] | None:
+    """What is wrong, and what to write, where a table, a list or a list of tables stands for another of them."""
+    name = ".".join(part for part in loc if not part.isdigit())
+    if kind == "tuple_type" and isinstance(given, dict):
+        return "is one table where a list of tables belongs", f"write [[{name}]]"
+    if kind == "tuple_type":
+        return "is no list", f"write {loc[-1]} = [...]"
+    if kind in ("model_type", "dict_type") and isinstance(given, list):
+        return "is a list where one table belongs", f"write [{name}]"
+    return None
 
 
 def _shown(error: ErrorDetails) -> str:

@@ -77,8 +77,14 @@ class Record:
         Raises
         ------
         RunFolderError
-            Not a run's folder, or a file of it is missing or damaged.
+            Not a run's folder but a sweep's or another, or a file of it is missing or damaged.
         """
+        if (folder / "design.toml").is_file():
+            raise RunFolderError(
+                str(folder),
+                "is a sweep, not a run",
+                f"see it by `crossfire report {folder}`, or give the folder of a run",
+            )
         if not (folder / "manifest.json").is_file():
             raise RunFolderError(
                 str(folder), "not the folder of a run (no manifest.json)", "give a folder that `crossfire run` made"

@@ -5,6 +5,7 @@ from 1, a CSV's header left out.
 """
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
@@ -25,8 +26,10 @@ REQUIRED = ("account", "cash", "market", "size", "entry")
 TOLERANCE = 1e-9
 
 
-def read_accounts(path: Path) -> pl.DataFrame:
+def read_accounts(path: Path, markets: Collection[str] | None = None) -> pl.DataFrame:
     """The rows of the file in its order, checked, every optional column there.
+
+    `markets` are those that exist, where that is known.
 
     Columns: account, protocol ("": none given), owner, cohort ("": none given), mode, cash, market ("": no position), size, entry, wallet, and
     the file's `coin:` columns.
@@ -35,11 +38,12 @@ def read_accounts(path: Path) -> pl.DataFrame:
     ------
     AccountsFileError
         The file is missing or unreadable; a column is missing or misspelt; a value is no number, not finite, or out of
-        range; a position is there twice; an isolated account has two; an account's rows contradict each other; or the
+        range; a market does not exist; a position is there twice; an isolated account has two; an account's rows contradict each other; or the
         sizes of a market do not sum to zero.
     """
     frame = _complete(_raw(path), path)
     _check_values(frame, path)
+    _check_markets(frame, path, markets)
     _check_accounts(frame, path)
     _check_sums(frame, path)
     return frame
@@ -58,7 +62,9 @@ def _raw(path: Path) -> pl.DataFrame:
     readers = {".csv": lambda p: pl.read_csv(p, infer_schema=False), ".parquet": pl.read_parquet}
     reader = readers.get(path.suffix.lower())
     if not path.is_file():
-        raise AccountsFileError(str(path), "is a folder" if path.is_dir() else "no such file", "check the path")
+        raise AccountsFileError(
+            str(path), "is a folder" if path.is_dir() else f"no such file in {path.absolute().parent}", "check the path"
+        )
     if reader is None:
         raise AccountsFileError(str(path), f"has the suffix '{path.suffix}'", "give a .parquet or .csv file")
     try:
@@ -154,6 +160,17 @@ def _check_values(frame: pl.DataFrame, path: Path) -> None:
         traded & (frame["entry"] <= 0.0), path, frame["entry"], "is not positive", "give the mean entry price in USD"
     )
     _refuse(~traded & (frame["size"] != 0.0), path, frame["size"], "is in no market", "name the market")
+
+
+def _check_markets(frame: pl.DataFrame, path: Path, markets: Collection[str] | None) -> None:
+    """Every market is one that exists: before sizes are summed, which a misspelt name would leave open."""
+    if markets is None:
+        return
+    unknown = ~frame["market"].is_in(["", *markets])
+    if unknown.any():
+        row = int(unknown.arg_true()[0])
+        word = frame["market"][row]
+        raise AccountsFileError(f"{path} row {row + 1}", f"no protocol has a market '{word}'", nearest(word, markets))
 
 
 def _check_accounts(frame: pl.DataFrame, path: Path) -> None:

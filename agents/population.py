@@ -10,7 +10,7 @@ from abm.model import CrossMarginModel
 from abm.scenario import Scenario
 from agents.resident import read_params
 
-__all__ = ["KINDS", "agent_class", "check_params", "populate"]
+__all__ = ["KINDS", "agent_class", "check_params", "populate", "with_defaults"]
 
 KINDS: dict[str, str] = {
     "arbitrageur": "agents.arbitrageur:Arbitrageur",
@@ -48,8 +48,9 @@ def agent_class(kind: str, where: str = "agents") -> Any:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ScenarioError(
-            f"{where}.kind", f"'{kind}' cannot be imported ({error})", "check module and class"
-        ) from error
+            f"{where}.kind", f"'{kind}' cannot be imported ({error})",
+            "check module and class, and that the module's folder is on PYTHONPATH",
+        ) from error  # fmt: skip
     if not (isinstance(found, type) and issubclass(found, mesa.Agent)):
         raise ScenarioError(f"{where}.kind", f"'{kind}' is no kind of agent", "name a class derived from mesa.Agent")
     return found
@@ -69,8 +70,24 @@ def check_params(scenario: Scenario) -> None:
             read_params(form, spec)
 
 
+def with_defaults(scenario: Scenario) -> Scenario:
+    """The scenario with the defaults of every inhabitant's keys filled in; a key whose default is none stays out.
+
+    Raises
+    ------
+    ScenarioError
+        An unknown kind, or keys that a kind does not take.
+    """
+    agents = []
+    for spec in scenario.agents:
+        form = getattr(agent_class(spec.kind, f"agents.{spec.name}"), "Params", None)
+        filled = spec.params if form is None else read_params(form, spec).model_dump(mode="json", exclude_none=True)
+        agents.append(spec.model_copy(update={"params": filled}))
+    return scenario.model_copy(update={"agents": tuple(agents)})
+
+
 def populate(model: CrossMarginModel) -> CrossMarginModel:
-    """Add the scenario's inhabitants to a model that has not run; the same model.
+    """Add the scenario's inhabitants to a model that has not run, and their defaults to its scenario; the same model.
 
     They move in by name, so that their order in the scenario changes nothing, not even the rounding of a sum.
 
@@ -79,6 +96,7 @@ def populate(model: CrossMarginModel) -> CrossMarginModel:
     ScenarioError
         An unknown kind, or keys that a kind does not take.
     """
+    model.description = with_defaults(model.description)
     for spec in sorted(model.description.agents, key=lambda spec: spec.name):
         kind = agent_class(spec.kind, f"agents.{spec.name}")
         for name in spec.names:

@@ -46,7 +46,8 @@ class Snapshot(Crowd):
     def open_accounts(self, model: CrossMarginModel) -> Ints:
         """Open the file's accounts at the opening's prices, with their ids; the ids of those that are not system."""
         path, p = Path(self.params.file), self.target
-        rows = self._mine(_of_protocol(read_accounts(path), path, p, sorted(self.world.protocols)), path)
+        markets = {asset for protocol in self.world.protocols.values() for asset in protocol.assets}
+        rows = self._mine(_of_protocol(read_accounts(path, markets), path, p, sorted(self.world.protocols)), path)
         _check_fit(rows, path, p)
         accounts = rows.filter(pl.col("mode") != "system").unique("account", keep="first", maintain_order=True)
         ids = accounts["account"].to_numpy()

@@ -49,7 +49,7 @@ def print_effects(effects: pl.DataFrame) -> None:
     click.echo(
         f"changes are averaged within each of {over} {plural}; sign test: between two of their order statistics, exact, from "
         "6 seeds on; Student t: n - 1 degrees of freedom, for a mean of normal changes, which heavy tails are not; up: "
-        "share of pairs that rose"
+        "share of pairs that rose; pp: percentage points"
     )
 
 
@@ -58,7 +58,10 @@ def _figure(name: str, value: float) -> str:
 
 
 def _signed(name: str, value: float) -> str:
-    return f"{'+' if value > 0 else ''}{_figure(name, value)}"
+    """A change; that of a share in percentage points."""
+    if name.endswith("_share"):
+        return f"{100 * value:+.2f} pp"
+    return f"{'+' if value > 0 else ''}{usd(value)}"
 
 
 def _interval(name: str, low: float | None, high: float | None) -> str:

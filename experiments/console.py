@@ -15,10 +15,22 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from abm.model import Progress
+from abm.prices.shocks import unfelt_shocks
+from abm.scenario import Scenario
 from experiments.interrupt import check_interrupt
 from experiments.sweep import SweepProgress
 
-__all__ = ["TwoBars", "clock", "overrides", "print_json", "print_table", "run_progress", "sweep_progress", "usd"]
+__all__ = [
+    "TwoBars",
+    "clock",
+    "overrides",
+    "print_json",
+    "print_table",
+    "run_progress",
+    "sweep_progress",
+    "usd",
+    "warn_of_unfelt",
+]
 
 PIPE_WIDTH = 160
 """Characters of a table's line where no terminal says how wide it is, so that no cell is wrapped."""
@@ -42,6 +54,12 @@ def overrides(pairs: Sequence[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found[key] = text
     return found
+
+
+def warn_of_unfelt(scenario: Scenario) -> None:
+    """Say on standard error which shocks a run does not see."""
+    for line in unfelt_shocks(scenario):
+        click.echo(f"warning: {line}", err=True)
 
 
 def clock(seconds: float) -> str:

@@ -21,6 +21,7 @@ from experiments.answer import print_effects
 from experiments.console import TwoBars, print_json, usd
 from experiments.design import Design
 from experiments.figures import save_picture
+from experiments.figures.units import count
 from experiments.report import write_report
 from experiments.simulate import simulate
 from experiments.sweep import SweepProgress, SweepResult, run_sweep
@@ -46,7 +47,7 @@ def run_demo(out: Path, *, workers: int | None = None, as_json: bool = False) ->
     say = _Say(quiet=as_json)
     say("1/4  a run of the scenario `crash`: a simulated day at one-second prices, 20,000 accounts")
     design = Design.load("crash-levers")
-    seeds = f"{len(design.seeds)} seeds"
+    seeds = count(len(design.seeds), "seed")
     say(f"2/4  beside it a sweep over the hour of the crash: margin mode x keeper capital x bridge delay, {seeds}")
     record, swept = _run_and_sweep(design, out, workers)
     run, picture = out / "crash", out / PICTURE

@@ -15,11 +15,18 @@ Value = Scalar | tuple[Scalar, ...]
 
 
 def label(value: Any) -> str:
-    """A level as text: `isolated`, `0.5`, `true`, `fund,adl`."""
+    """A level as text: `isolated`, `0.5`, `true`, `fund,adl`, `200,000`."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
         return ",".join(label(v) for v in value)
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 1e4 <= abs(value) < 1e15
+        and value == int(value)
+    ):
+        return f"{int(value):,}"
     return json.dumps(value)
 
 

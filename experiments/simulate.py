@@ -79,7 +79,7 @@ def with_accounts(scenario: Scenario, accounts: Path) -> Scenario:
         raise ScenarioError(
             "--accounts", "the scenario has no cohort to replace", "add one that says how accounts behave"
         )
-    frame = read_accounts(accounts)
+    frame = read_accounts(accounts, {m.asset for p in scenario.protocols for m in p.markets})
     told = frame.filter(frame["mode"] != "system")["cohort"].unique(maintain_order=True).to_list()
     known = {name: spec for spec in crowds for name in spec.names}
     for name in told if told != [""] else ():

@@ -100,12 +100,13 @@ def read_bars(path: Path, assets: Iterable[str], optional: Iterable[str] = ()) -
     )
     parts = used.partition_by("asset", "venue", as_dict=True)
     order = sorted(parts, key=lambda key: (names.index(str(key[0])), str(key[1])))
+    series = tuple(_checked(where, str(asset), str(venue), parts[asset, venue]) for asset, venue in order)
     return BarFile(
         path=where,
         first=int(table["time"].to_numpy().min()),
         interval=_bar_length(table, where),
         venues=tuple(v for v in table["venue"].unique().sort() if v),
-        series=tuple(_checked(where, str(asset), str(venue), parts[asset, venue]) for asset, venue in order),
+        series=series,
     )
 
 
@@ -132,10 +133,9 @@ def _checked(where: str, asset: str, venue: str, part: pl.DataFrame) -> Bars:
     late = np.flatnonzero(np.diff(bars.start) <= 0)
     if len(late):
         before, here = bars.start[late[0]], bars.start[late[0] + 1]
-        what = "is there twice" if before == here else f"comes after {moment(before)}"
-        raise PriceFileError(
-            where, f"{bars.label}, row {rows[late[0] + 1]}: {moment(here)} {what}", "sort the bars by time"
-        )
+        double = f"{moment(here)} is there twice"
+        what = double if before == here else f"times are out of order: {moment(here)} comes after {moment(before)}"
+        raise PriceFileError(where, f"{bars.label}, row {rows[late[0] + 1]}: {what}", "sort the bars by time")
     for column, prices in (("close", bars.close), ("open", bars.open)):
         bad = np.flatnonzero(~(np.isfinite(prices) & (prices > 0)))
         if len(bad):

@@ -15,12 +15,13 @@ twelve columns of a kline: open time, open, high, low, close, volume, close time
 trades, taker volume, taker quote volume, ignored.  Rows are counted from 1, the header left out.
 """
 
+import difflib
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from abm.errors import PriceFileError, nearest
+from abm.errors import PriceFileError
 from abm.prices.symbols import symbol_in
 
 __all__ = ["read_table"]
@@ -57,7 +58,7 @@ def read_table(path: Path) -> pl.DataFrame:
     """
     where = str(path)
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "no such file"
+        what = "is a folder" if path.is_dir() else f"no such file in {path.absolute().parent}"
         raise PriceFileError(where, what, "give the path of a .parquet or .csv file")
     try:
         raw = _raw(path)
@@ -106,8 +107,18 @@ def _columns(path: Path, header: list[str]) -> list[str]:
         raise PriceFileError(str(path), f"has two columns '{twice}'", "remove or rename one")
     for name, there in (("time", any(t in header for t in TIME_COLUMNS)), ("close", "close" in header)):
         if not there:
-            raise PriceFileError(str(path), f"no column '{name}'", nearest(name, map(str, header)))
+            raise PriceFileError(
+                str(path), f"no column '{name}' among {', '.join(map(str, header))}", _renaming(name, header)
+            )
     return [name for name in header if name in READ]
+
+
+def _renaming(missing: str, header: list[str]) -> str:
+    """Advice on a column that a file has not: the one that is probably meant, and all that are needed."""
+    free = [str(column) for column in header if column not in READ]
+    close = difflib.get_close_matches(missing, free, n=1, cutoff=0.6)
+    rename = f"rename '{close[0]}' to '{missing}'; " if close else ""
+    return f"{rename}needed are close and a time, named {', '.join(TIME_COLUMNS[:-1])} or {TIME_COLUMNS[-1]}"
 
 
 def _is_number(cell: object) -> bool:

@@ -1,13 +1,19 @@
 """Scripted moves of exogenous prices: a path in log price, the same whatever the prices do."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abm.spec import AssetSpec, ShockSpec
 
-__all__ = ["scripted_moves"]
+if TYPE_CHECKING:
+    from abm.scenario import Scenario
+
+__all__ = ["scripted_moves", "unfelt_shocks"]
 
 _EPSILON = 1e-7  # seconds: multiples of an interval such as 0.1 miss their decimal value by rounding
 
@@ -33,6 +39,23 @@ def scripted_moves(shocks: tuple[ShockSpec, ...], asset: AssetSpec, times: NDArr
             course = _progress(times, shock.at, shock.over) - shock.reverts * _progress(times, done, shock.revert_over)
             total += math.log1p(shock.move) * asset.beta * course
     return total
+
+
+def unfelt_shocks(scenario: Scenario) -> list[str]:
+    """A line for each shock that lies outside the run: it begins after the end, or is over before the opening."""
+    start, end = scenario.clock.start, scenario.clock.start + scenario.clock.duration
+    lines = []
+    for shock in scenario.prices.shocks:
+        over = shock.at + shock.over + (shock.revert_over if shock.reverts else 0.0)
+        if shock.at >= end:
+            lines.append(
+                f"shock '{shock.name}' begins at {shock.at:g} s, and the run ends at {end:g} s: nothing feels it"
+            )
+        elif over < start or (over == start and over > shock.at):
+            lines.append(
+                f"shock '{shock.name}' is over at {over:g} s, and the run begins at {start:g} s: it is in the opening prices"
+            )
+    return lines
 
 
 def _first_after(times: NDArray[np.float64], moment: float) -> float:

@@ -33,7 +33,8 @@ def command(
     """Run SCENARIO (a shipped name or a path) once and leave its record in a folder."""
     from abm.record import claim_folder
     from abm.scenario import Scenario
-    from experiments.console import overrides, print_json, run_progress
+    from experiments.console import overrides, print_json, run_progress, warn_of_unfelt
+    from experiments.naming import mistakes_in
     from experiments.simulate import run_id, simulate
 
     world = Scenario.load(scenario)
@@ -41,9 +42,10 @@ def command(
     world = world.override(values) if values else world
     folder = out or Path("results") / world.name / run_id(world, prices, accounts)
     claim_folder(folder, force=force)
-    with run_progress(world.name) as progress:
+    with mistakes_in(scenario, values), run_progress(world.name) as progress:
         record = simulate(world, prices_file=prices, accounts=accounts, progress=progress)
     record.write(folder, force=force)
+    warn_of_unfelt(world)
     if as_json:
         print_json({"folder": str(folder), "summary": record.summary})
     else:

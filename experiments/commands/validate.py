@@ -12,17 +12,20 @@ def command(file: str, as_json: bool) -> int:
     """Check a scenario FILE (or a shipped name): keys, values, names, the agents' own keys, and that the pieces fit."""
     from abm.errors import UserError
     from abm.scenario import Scenario
-    from experiments.console import print_json
+    from experiments.console import print_json, warn_of_unfelt
+    from experiments.naming import mistakes_in
     from experiments.simulate import check
 
     try:
         scenario = Scenario.load(file)
-        check(scenario)
+        with mistakes_in(file, {}):
+            check(scenario)
     except UserError as error:
         if not as_json:
             raise
         print_json({"file": file, "valid": False, "name": None, "error": str(error)})
         return 2
+    warn_of_unfelt(scenario)
     if as_json:
         print_json({"file": file, "valid": True, "name": scenario.name, "error": None})
     else:

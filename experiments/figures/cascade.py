@@ -41,6 +41,9 @@ LINES = {"wide": 120, "narrow": 40}
 NUMBERED = 5
 """Breaches with their number beside them."""
 
+EDGE = 0.15
+"""Part of the height, at the top, in which a number stands below its breach."""
+
 TICKS = (-0.25, -0.05, 0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 LIMITS = (-0.25, 1.25)
 """Shares shown; what lies beyond is drawn at the edge."""
@@ -145,10 +148,12 @@ def _breaches(axes: Axes, part: Network, shape: Shape, window: Window, key: str)
             )
         axes.scatter([], [], s=45, color=look, marker=marker, label=name)
     _scale(axes, y)
+    low, high = axes.get_ylim()
     for text, i in numbers(x, y, nodes["number"].to_numpy(), window):
+        below = y[i] > high - EDGE * (high - low)
         axes.annotate(
-            text, (x[i], y[i]), xytext=(0, 9), textcoords="offset points", ha="center",
-            fontweight="bold", zorder=4, annotation_clip=True,
+            text, (x[i], y[i]), xytext=(0, -9 if below else 9), textcoords="offset points", ha="center",
+            va="top" if below else "bottom", fontweight="bold", zorder=4, annotation_clip=True,
         )  # fmt: skip
 
 
@@ -169,11 +174,17 @@ def numbers(x: Floats, y: Floats, number: npt.NDArray[np.int64], window: Window)
 def _scale(axes: Axes, y: Floats) -> None:
     """Ticks in per cent where there is something; the line from which liquidations had most of a breach."""
     low, high = min(float(y.min()), 0.0) - 0.06, max(float(y.max()), float(_height(0.1))) + 0.09
-    ticks = [t for t in TICKS if low <= float(_height(t)) <= high]
-    axes.set_yticks(_height(ticks).tolist(), [percent(t, 0).removesuffix(" %") for t in ticks])
+    ticks = [t for t in (*TICKS, LIMITS[1]) if low <= float(_height(t)) <= high]
+    axes.set_yticks(_height(ticks).tolist(), [_tick(t) for t in ticks])
     axes.set_ylim(low, high)
     if high > float(_height(MAJORITY)):
         axes.axhline(float(_height(MAJORITY)), color=colour("muted"), linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+
+
+def _tick(share: float) -> str:
+    """A tick in per cent; one at the edge stands for all beyond it."""
+    sign = {LIMITS[0]: "≤ ", LIMITS[1]: "≥ "}.get(share, "")
+    return sign + percent(share, 0).removesuffix(" %")
 
 
 def _names(nodes: pl.DataFrame, key: str) -> list[str]:

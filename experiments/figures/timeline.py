@@ -13,6 +13,7 @@ from abm.errors import UserError
 from abm.record import Record
 from experiments.figures.series import Binned, Series, binned, main_markets, thin
 from experiments.figures.style import DASHES, SERIES, Shape, colour, figure, heading, legend_above, save_png
+from experiments.figures.units import seconds
 from experiments.figures.window import Window, money_axis
 
 __all__ = ["Mark", "draw_liquidated", "draw_prices", "liquidated_rate", "timeline", "timeline_png"]
@@ -112,5 +113,5 @@ def draw_liquidated(axes: Axes, rate: Binned, window: Window) -> None:
     """Bars of liquidated notional in USD per minute."""
     axes.stairs(rate.rate, window.x(rate.edges), fill=True, color=colour("red"), linewidth=0.8)
     axes.set_ylim(0, max(float(np.max(rate.rate)) * 1.08, 1e-9))
-    heading(axes, "liquidated notional (USD per minute)")
+    heading(axes, f"liquidated notional (USD per minute, means of {seconds(rate.width)})")
     money_axis(axes)

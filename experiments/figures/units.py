@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["clock", "compact", "count", "percent", "seconds", "time_scale", "two_digits", "usd"]
+__all__ = ["MISSING", "clock", "compact", "count", "percent", "seconds", "time_scale", "two_digits", "usd"]
 
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 MISSING = "–"

@@ -93,6 +93,11 @@ def accounts_section(record: Record) -> Section:
     return Section("accounts", "Accounts by cohort", blocks)
 
 
+def _natural(names: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Keys that sort late-2 before late-10."""
+    return names.str.replace(r"\d+$", ""), names.str.extract(r"(\d+)$").cast(pl.Int64)
+
+
 def agents_section(record: Record) -> Section:
     """Wealth, profit and actions of the agents."""
     rows = record["agents"].sort("time")
@@ -107,7 +112,7 @@ def agents_section(record: Record) -> Section:
             actions=pl.col("actions").last(),
         )
         .with_columns(gain=pl.when(pl.col("start") > 0).then(pl.col("profit") / pl.col("start")))
-        .sort([pl.col("profit").abs(), "name"], descending=[True, False])
+        .sort([pl.col("profit").abs(), *_natural(pl.col("name"))], descending=[True, False, False])
     )
     columns = (
         name("name", "agent"),

@@ -26,6 +26,7 @@ def bridges_section(record: Record) -> Section:
             longest=delay.max(),
             amount=pl.col("amount").sum(),
         )
+        .with_columns(amount=pl.when(pl.col("kind") != "state").then("amount"))
         .with_columns(way=pl.format("{} to {}", "from_chain", "to_chain"))
         .sort("bridge", "kind", "way", "asset")
     )
@@ -37,7 +38,18 @@ def bridges_section(record: Record) -> Section:
         whole("flying", "still in flight"),
         Column("median", "median delay", lambda v: seconds(v if isinstance(v, float) else None)),
         Column("longest", "longest delay", lambda v: seconds(v if isinstance(v, float) else None)),
-        money("amount", "amount (in its asset)", unit=""),
+        money("amount", "moved (in its asset)", unit=""),
         name("asset", "asset"),
     )
-    return Section("bridges", "Bridges", (grid(table, columns, "Messages over bridges.", order="by bridge"),))
+    return Section(
+        "bridges",
+        "Bridges",
+        (
+            grid(
+                table,
+                columns,
+                "Messages over bridges; a message of state tells a balance and moves nothing.",
+                order="by bridge",
+            ),
+        ),
+    )

@@ -24,16 +24,21 @@ def losses_section(record: Record) -> Section:
     return Section("losses", "Who paid", (picture, _table(losses), *beyond))
 
 
+CENT = 0.01
+"""USD below which an amount is rounding."""
+
+
 def _beyond(losses: pl.DataFrame) -> tuple[Block, ...]:
     """What winners got and gave by auto-deleveraging where nothing was missing."""
     surplus = losses.filter(pl.col("layer") == "adl_surplus")["amount"]
     got, gave = -float(surplus.filter(surplus < 0).sum()), float(surplus.filter(surplus > 0).sum())
-    if not got and not gave:
+    told = [f"{usd(amount)} {way}" for amount, way in ((got, "better"), (gave, "worse")) if amount >= CENT]
+    if not told:
         return ()
     return (
         Words(
-            f"Auto-deleveraging also closed winners at prices {usd(got)} better and {usd(gave)} worse for them than the "
-            "market's, where nothing was missing."
+            f"Auto-deleveraging also closed winners at prices {' and '.join(told)} for them than the market's, where "
+            "nothing was missing."
         ),
     )
 

@@ -46,6 +46,11 @@ def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
             yield f"{prefix}{key}", _short(value)
 
 
+def _plain(value: Any) -> str:
+    """One member of a list as words."""
+    return " ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
+
+
 def _short(value: Any, most: int = 160) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = ", ".join(map(_plain, value)) if isinstance(value, list | tuple) else str(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -7,6 +7,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from abm.record import Record
 from experiments.figures.style import ROLES
+from experiments.figures.units import count
 from experiments.report.accounts import accounts_section, agents_section
 from experiments.report.answer import answer
 from experiments.report.blocks import Section
@@ -57,7 +58,7 @@ def report_run(record: Record, *, sweep: SweepView | None = None, compare: pl.Da
 def report_sweep(sweep: SweepView) -> str:
     """The report of a sweep alone, as HTML without any reference to another file."""
     design = sweep.design
-    kicker = f"Crossfire, sweep of {len(design.seeds)} seeds"
+    kicker = f"Crossfire, sweep of {count(len(design.seeds), 'seed')}"
     return _render(f"{design.name}: what the levers did", kicker, design.purpose, sweep_sections(sweep))
 
 

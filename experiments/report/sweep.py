@@ -1,10 +1,12 @@
 """Sections on a sweep: what it asked, what the levers did, how outcomes lie, what failed."""
 
+from pathlib import Path
+
 import polars as pl
 
 from experiments.design import Design, Lever, label
 from experiments.figures.effects import effect_panels, quantile_strips, rank_bars
-from experiments.figures.units import compact, count, percent
+from experiments.figures.units import MISSING, compact, count, percent
 from experiments.report.blocks import (
     Block,
     Code,
@@ -57,7 +59,7 @@ def _varied(view: SweepView) -> list[str]:
 
 def _asked(view: SweepView) -> Section:
     design = view.design
-    worlds = ", ".join(design.scenarios or (design.scenario,)).replace("scenarios/", "").replace(".toml", "")
+    worlds = ", ".join(Path(source).name.removesuffix(".toml") for source in design.scenarios or (design.scenario,))
     finished, failed = view.runs.height, len(view.failed)
     seeds = count(len(design.seeds), "seed")
     state = "all of them finished" if not failed else f"{finished:,} finished, {failed:,} failed"
@@ -106,15 +108,17 @@ def _baseline(view: SweepView, lever: str) -> str:
 
 
 def _sentence(row: dict[str, object], outcome: str, baseline: str) -> str:
+    part = unit(outcome) == "fraction"
+
     def number(key: str) -> str:
         value = row[key]
-        return compact(value if isinstance(value, float) else None)
+        return compact(value * (100 if part else 1) if isinstance(value, float) else None)
 
     def between(centre: str, what: str) -> str:
         low, high = number(f"{centre}_low"), number(f"{centre}_high")
         return "" if row[f"{centre}_low"] is None else f" (95 % {what} interval {low} to {high})"
 
-    worth = "" if unit(outcome) == outcome else f" {unit(outcome)}"
+    worth = "" if unit(outcome) == outcome else " percentage points" if part else f" {unit(outcome)}"
     positive, pairs, seeds = row["positive"], row["pairs"], row["seeds"]
     assert isinstance(positive, float)
     assert isinstance(pairs, int)
@@ -167,28 +171,45 @@ def _effects(view: SweepView, titles: dict[str, str]) -> Section:
     rows = view.effects.filter(pl.col("pairs") > 0)
     blocks: list[Block] = [picture]
     if rows.height:
-        table = rows.with_columns(unit=pl.col("outcome").map_elements(unit, return_dtype=pl.String))
-        columns = (
-            name("outcome", "outcome"),
-            name("unit", "unit"),
-            name("lever", "lever"),
-            name("level", "level"),
-            whole("seeds", "seeds"),
-            money("median", "median change", ""),
-            money("median_low", "from (95 %, sign test)", ""),
-            money("median_high", "to", ""),
-            money("mean", "mean change", ""),
-            money("mean_low", "from (95 %, Student t)", ""),
-            money("mean_high", "to", ""),
-            whole("pairs", "pairs"),
-            share("positive", "pairs that rose"),
-        )
-        what = (
-            "Changes against the baseline, in the outcome's unit, averaged within each seed; intervals are over seeds, as in "
-            "the figure. Sizes have heavy tails: go by the median, not the mean."
-        )
-        blocks.append(grid(table, columns, what, most=120, order="in order of outcome"))
+        blocks.append(_changes(rows))
     return Section("effects", "What the levers did", tuple(blocks))
+
+
+def _changes(rows: pl.DataFrame) -> Grid:
+    """The changes as numbers: those of fractions in percentage points."""
+    units = pl.col("outcome").map_elements(unit, return_dtype=pl.String)
+    numbers = [f"{centre}{end}" for centre in ("median", "mean") for end in ("", "_low", "_high")]
+    part = units == "fraction"
+    table = rows.with_columns(
+        outcome=pl.col("outcome").str.replace_all("_", " "),
+        unit=pl.when(part).then(pl.lit("pp")).otherwise(units),
+        **{n: pl.col(n) * pl.when(part).then(100.0).otherwise(1.0) for n in numbers},
+    )
+    spans = {
+        f"{centre}_span": [
+            MISSING if low is None else f"{compact(low)} to {compact(high)}"
+            for low, high in table.select(f"{centre}_low", f"{centre}_high").iter_rows()
+        ]
+        for centre in ("median", "mean")
+    }
+    table = table.with_columns(*(pl.Series(k, v, dtype=pl.String) for k, v in spans.items()))
+    columns = (
+        name("outcome", "outcome"),
+        name("unit", "unit"),
+        name("lever", "lever"),
+        name("level", "level"),
+        money("median", "median change", ""),
+        name("median_span", "95 % (sign test)"),
+        money("mean", "mean change", ""),
+        name("mean_span", "95 % (Student t)"),
+        whole("pairs", "pairs"),
+        share("positive", "rose"),
+    )
+    what = (
+        "Changes against the baseline, in the outcome's unit (pp: percentage points), averaged within each seed; intervals "
+        "are over seeds, as in the figure; rose: of the pairs. Sizes have heavy tails: go by the median, not the mean."
+    )
+    return grid(table, columns, what, most=120, order="in order of outcome")
 
 
 def _outcomes(view: SweepView, titles: dict[str, str]) -> Section:

@@ -132,19 +132,19 @@ def _origins(record: Record, facts: Facts) -> Grid:
     columns = (
         whole("number", "number"),
         moment("time", "at"),
-        ratio("others", "on others (breaches)"),
-        ratio("total", "total (breaches)"),
-        share("endogenous", "of it due to earlier liquidations"),
+        ratio("others", "on others"),
+        ratio("total", "total"),
+        share("endogenous", "by liquidations"),
         name("cause", "due most to"),
         name("whose", "whose"),
         name("account", "account"),
-        name("breach", "breach"),
-        money("notional", "its notional"),
+        money("notional", "notional"),
     )
     caption = (
         f"Where the cascade began: breaches of whose fall earlier liquidations had less than {percent(MAJORITY, 0)}, either "
         "way. On others: what entered the system with this breach and fell on breaches of other owners, along all paths of "
-        "the linear graph. Total counts the breach itself and its owner's later ones too."
+        "the linear graph, in breaches. Total counts the breach itself and its owner's later ones too. By liquidations: what "
+        "earlier ones had of its fall."
     )
     return grid(table, columns, caption, most=10, order="largest effect on others first")
 

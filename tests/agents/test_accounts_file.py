@@ -65,7 +65,7 @@ class TestReading:
 
 class TestFileErrors:
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(AccountsFileError, match=r"none.csv: no such file; check the path"):
+        with pytest.raises(AccountsFileError, match=rf"none.csv: no such file in {tmp_path}; check the path"):
             read_accounts(tmp_path / "none.csv")
 
     def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
@@ -192,6 +192,11 @@ class TestAccountErrors:
             r" of mode system with -0.5",
         ):
             read_accounts(path)
+
+    def test_a_market_that_no_protocol_has_is_told_before_sums(self, tmp_path: Path) -> None:
+        path = written(tmp_path, "1,1,ETH,3,2000", "2,1,ETHX,-3,2000")
+        with pytest.raises(AccountsFileError, match=r"row 2: no protocol has a market 'ETHX'; did you mean 'ETH'\?"):
+            read_accounts(path, {"BTC", "ETH"})
 
     def test_sizes_sum_to_zero_in_each_protocol(self, tmp_path: Path) -> None:
         path = written(tmp_path, "1,1,BTC,1,4,a", "1,1,BTC,-1,4,b", header=HEADER + ",protocol")

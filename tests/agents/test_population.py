@@ -101,7 +101,7 @@ class TestOwnKinds:
     def test_a_module_that_is_not_there_is_named(self) -> None:
         with pytest.raises(
             ScenarioError,
-            match=r"agents.ida.kind: 'no_such_module:Idler' cannot be imported \(No module .*check module",
+            match=r"agents.ida.kind: 'no_such_module:Idler' cannot be imported \(No module .*check module.* on PYTHONPATH",
         ):
             small_world([{"kind": "no_such_module:Idler", "name": "ida"}])
 

@@ -162,7 +162,7 @@ class TestErrors:
     def test_an_unknown_market_is_named(self, path: Path) -> None:
         text = path.read_text().replace("BTC", "BCT")
         path.write_text(text)
-        with pytest.raises(AccountsFileError, match=r"row 1: harbor has no market 'BCT'; did you mean 'BTC'\?"):
+        with pytest.raises(AccountsFileError, match=r"row 1: no protocol has a market 'BCT'; did you mean 'BTC'\?"):
             small_world([snapshot(path)])
 
     def test_an_unknown_collateral_is_named(self, path: Path) -> None:

@@ -97,8 +97,13 @@ class TestErrors:
         path = bars({("v", "BTCUSD"): {0: 1, 2: 1, 1: 1}})
         with pytest.raises(
             PriceFileError,
-            match="BTCUSD on v, row 3: 2025-10-10 19:00:01 comes after 2025-10-10 19:00:02; sort the bars by time",
+            match="BTCUSD on v, row 3: times are out of order: 2025-10-10 19:00:01 comes after 2025-10-10 19:00:02; sort",
         ):
+            read_bars(path, ("BTC",))
+
+    def test_times_that_only_descend(self, bars):
+        path = bars({("v", "BTCUSD"): {2: 1, 1: 1, 0: 1}})
+        with pytest.raises(PriceFileError, match="BTCUSD on v, row 2: times are out of order"):
             read_bars(path, ("BTC",))
 
     def test_times_that_are_there_twice(self, tmp_path):

@@ -38,7 +38,16 @@ FAULTS = {
     "a column missing": (",cash,", ",wallet,", ["no column 'cash'"]),
     "no number": ("0.2,60000", "some,60000", ["row 1", "size"]),
     "not finite": ("0.2,60000", "nan,60000", ["row 1", "size"]),
-    "a market that is not there": (",ETH,", ",EHT,", ["row 2", "no market 'EHT'", "did you mean 'ETH'?"]),
+    "a market that is not there": (
+        ",ETH,",
+        ",EHT,",
+        ["row 2", "no protocol has a market 'EHT'", "did you mean 'ETH'?"],
+    ),
+    "a market of one row only": (
+        "102,1,isolated,900,ETH,1.0",
+        "102,1,isolated,900,ETHX,3.0",
+        ["row 3", "'ETHX'", "'ETH'?"],
+    ),
     "a position twice": ("4000,ETH", "4000,BTC", ["BTC"]),
     "a mode that is none": ("isolated", "alone", ["row 3", "alone"]),
     "a coin that is not taken": ("coin:ETH@alpha", "coin:DOGE@alpha", ["DOGE@alpha"]),

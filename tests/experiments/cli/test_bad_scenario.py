@@ -28,9 +28,13 @@ EDITS = {
     "misspelt optional key of a kind": (
         "leverage = 6.0",
         "levrage = 6.0",
-        ["agents.retail", "did you mean 'leverage'"],
+        ["bad.toml: agents.retail", "did you mean 'leverage'"],
     ),
-    "misspelt kind": ('kind = "keeper"', 'kind = "kepeer"', ["agents.keepers.kind", "did you mean 'keeper'?"]),
+    "misspelt kind": (
+        'kind = "keeper"',
+        'kind = "kepeer"',
+        ["bad.toml: agents.keepers.kind", "did you mean 'keeper'?"],
+    ),
     "misspelt name": ('oracle = "feed"', 'oracle = "fed"', ["protocols.0.oracle", "did you mean 'feed'?"]),
     "misspelt choice": ('mode = "cross"', 'mode = "crss"', ["protocols.0.mode", "'cross' or 'isolated'", "'crss'"]),
     "a kind's name of a protocol": ('protocol = "harbor"', 'protocol = "harbour"', ["did you mean 'harbor'?"]),
@@ -44,6 +48,13 @@ EDITS = {
     "a name twice": ('name = "exchange"', 'name = "book"', ["the name 'book' is used twice"]),
     "a span backwards": ("finality = 5.0", "outages = [[9, 3]]", ["chains.0.outages", "9.0 is not before to 3.0"]),
     "a shock of minus all": ("move = -0.12", "move = -1.0", ["prices.shocks.0.move", "greater than -1"]),
+    "a table for a list of tables": ("[[oracles]]", "[oracles]", ["bad.toml: oracles", "write [[oracles]]"]),
+    "a list of tables for a table": ("[clock]", "[[clock]]", ["bad.toml: clock", "write [clock]"]),
+    "a word for a list": (
+        'sources = ["exchange"]',
+        'sources = "exchange"',
+        ["oracles.0.sources", "write sources = [...]"],
+    ),
     "no TOML": ("seed = 1 ", "seed = = 1 ", ["not valid TOML", "line"]),
 }
 
@@ -132,3 +143,8 @@ def test_new_refuses_what_it_cannot_write(words: list[str], told: list[str]) -> 
 def test_a_misspelt_key_that_is_needed_is_told_the_near_one(old: str, new: str, near: str, world: Path) -> None:
     Path("bad.toml").write_text(world.read_text().replace(old, new))
     refused(crossfire("validate", "bad.toml"), near)
+
+
+def test_a_mistake_of_an_inhabitant_given_by_set_is_not_laid_to_the_file(world: Path) -> None:
+    answer = crossfire("run", world, "--set", "agents.retail.params.leverage=-6.0", "--out", "out")
+    refused(answer, "error: --set: agents.retail.params.leverage", "greater than 0")

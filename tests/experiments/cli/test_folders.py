@@ -100,6 +100,14 @@ def test_what_is_not_a_runs_folder_is_told(name: str, ran: Path) -> None:
     assert [p.name for p in Path("some").iterdir()] == ["manifest.json"]
 
 
+@pytest.mark.parametrize("name", ["trace", "first of diff"])
+def test_a_sweep_is_not_a_run_and_told_where_to_see_it(name: str) -> None:
+    Path("swept").mkdir()
+    for file in ("design.toml", "manifest.json"):
+        Path("swept", file).write_text("{}")
+    refused(crossfire(*READERS[name]("swept")), "swept", "is a sweep", "crossfire report swept")
+
+
 @pytest.fixture
 def copy(ran: Path) -> Path:
     """A run's folder that a test may damage."""

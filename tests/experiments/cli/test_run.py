@@ -10,6 +10,8 @@ import pytest
 from abm.record import SCHEMA_VERSION
 from abm.scenario import Scenario
 from abm.tables import TABLES
+from agents.cohort import CohortParams
+from agents.population import with_defaults
 from tests.experiments.cli.command_line import SHORT, crossfire, process, refused
 
 pytestmark = pytest.mark.xdist_group("cli")
@@ -27,7 +29,7 @@ def test_a_run_of_calm_leaves_every_table_with_its_columns_and_types(tmp_path: P
     assert len(pl.read_parquet(folder / "accounts.parquet")) > 4000
     manifest = json.loads((folder / "manifest.json").read_text())
     assert (manifest["schema"], manifest["seed"], manifest["scenario"]) == (SCHEMA_VERSION, 7, "calm")
-    assert Scenario.load(folder / "scenario.toml") == Scenario.load("calm").override({"seed": 7})
+    assert Scenario.load(folder / "scenario.toml") == with_defaults(Scenario.load("calm").override({"seed": 7}))
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(world: Path, ran: Path) -> None:
@@ -42,6 +44,34 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(world: Path, ran
     found = json.loads(crossfire("diff", ran, "other", "--json").out)
     assert found["scenario"] == [{"key": "seed", "first": 1, "second": 2}]
     assert {"breaches", "markets"} <= {row["table"] for row in found["tables"]}
+
+
+def test_the_scenario_that_is_left_has_every_default_of_the_inhabitants(world: Path, ran: Path) -> None:
+    written = next(a for a in tomllib.loads(world.read_text())["agents"] if a["name"] == "retail")["params"]
+    left = next(a for a in tomllib.loads((ran / "scenario.toml").read_text())["agents"] if a["name"] == "retail")[
+        "params"
+    ]
+    form = CohortParams.model_fields
+    plain = {k: f.default for k, f in form.items() if k not in written and isinstance(f.default, int | float | str)}
+    assert plain
+    assert plain.items() <= left.items()
+    again = crossfire("run", ran / "scenario.toml", "--out", "again")
+    assert again.code == 0, again.err
+    assert crossfire("diff", ran, "again").code == 0
+
+
+def test_shocks_outside_the_run_are_warned_of(world: Path) -> None:
+    late = crossfire("run", world, *SHORT[2:], "--set", "clock.duration=60", "--out", "late")
+    assert (late.code, late.err) == (
+        0,
+        "warning: shock 'news' begins at 600 s, and the run ends at 60 s: nothing feels it\n",
+    )
+    text = world.read_text()
+    assert crossfire("validate", world).err == ""
+    Path("past.toml").write_text(text.replace("[clock]", "[clock]\nstart = 6000.0"))
+    told = crossfire("validate", "past.toml")
+    assert told.code == 0
+    assert "the run begins at 6000 s: it is in the opening prices" in told.err
 
 
 def test_changes_are_in_the_scenario_that_is_left(ran: Path) -> None:
