@@ -30,15 +30,16 @@ def told(**changes: object) -> pl.DataFrame:
 
 def test_a_row_has_median_and_mean_with_their_intervals() -> None:
     assert effect_rows(told()) == [
-        ["liquidated_share", "margin = isolated", "15.00%", "+2.00%", "+1.00% to +3.00%", "+2.10%", "-1.00% to +5.00%", "100%"]
+        ["liquidated_share", "margin = isolated", "15.00%", "+2.00 pp", "+1.00 pp to +3.00 pp", "+2.10 pp", "-1.00 pp to +5.00 pp",
+         "100%"]
     ]  # fmt: skip
 
 
 def test_what_has_no_interval_has_a_dash() -> None:
     few = told(seeds=3, median_low=None, median_high=None)
-    assert effect_rows(few)[0][4:7] == ["-", "+2.10%", "-1.00% to +5.00%"]
+    assert effect_rows(few)[0][4:7] == ["-", "+2.10 pp", "-1.00 pp to +5.00 pp"]
     one = told(seeds=1, median_low=None, median_high=None, mean_low=None, mean_high=None)
-    assert effect_rows(one)[0][4:7] == ["-", "+2.10%", "-"]
+    assert effect_rows(one)[0][4:7] == ["-", "+2.10 pp", "-"]
 
 
 @pytest.mark.parametrize(("seeds", "words"), [([6, 6], "6 seeds"), ([4, 6], "4 to 6 seeds"), ([1, 1], "1 seed")])

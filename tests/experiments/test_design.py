@@ -231,7 +231,17 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("a b", "a b"), (1, "1"), (0.5, "0.5"), (True, "true"), (("fund", "adl"), "fund,adl")]
+    ("value", "text"),
+    [
+        ("a b", "a b"),
+        (1, "1"),
+        (0.5, "0.5"),
+        (True, "true"),
+        (200000.0, "200,000"),
+        (600.0, "600.0"),
+        (12345.5, "12345.5"),
+        (("fund", "adl"), "fund,adl"),
+    ],
 )
 def test_levels_have_plain_labels(value: Any, text: str) -> None:
     assert label(value) == text

@@ -201,7 +201,7 @@ class TestTimeline:
         text = svg(draw, WIDE, "t", "x")
         for label in (
             "last price (start = 100)",
-            "liquidated notional (USD per minute)",
+            "liquidated notional (USD per minute, means of 30 s)",
             "simulated time (min)",
             "1, 2",
         ):
@@ -333,6 +333,18 @@ class TestCascade:
         low, high = draw(WIDE).axes[0].get_ylim()
         assert -0.7 < low < -0.5
         assert 1.1 < high < 1.3
+        ticks = [t.get_text() for t in draw(WIDE).axes[0].get_yticklabels()]
+        assert (ticks[0], ticks[-1]) == ("≤ −25", "≥ 125")
+
+    def test_numbers_stay_below_the_top_edge(self) -> None:
+        draw = cascade(small_network(3, endogenous=[0.0, 0.01, 1.0]))
+        assert draw is not None
+        fig = draw(WIDE)
+        fig.canvas.draw()
+        axes = fig.axes[0]
+        box = axes.get_window_extent()
+        assert axes.texts
+        assert all(text.get_window_extent().y1 <= box.y1 for text in axes.texts)
 
     def test_colours_tell_protocols_and_numbers_the_breaches_with_most_effect(self, whole: Network) -> None:
         draw = cascade(whole)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from abm.contagion.attribution import attribute
 from abm.contagion.endogenous import endogenous_share
@@ -15,10 +17,14 @@ from abm.contagion.graph import trees
 from abm.contagion.measures import origins
 from abm.errors import RunFolderError
 from abm.record import Record, empty_tables
+from experiments.figures.units import compact
 from experiments.report import one_bad_asset, report_run, report_sweep, write_report
-from experiments.report.accounts import by_cohort
+from experiments.report.accounts import agents_section, by_cohort
 from experiments.report.blocks import Grid, Notice, Section, Words, grid, money, name, share, whole
+from experiments.report.bridges import bridges_section
+from experiments.report.losses import losses_section
 from experiments.report.one_bad import one_bad_section
+from experiments.report.origin import manifest_grid
 from experiments.report.outcomes import title, unit
 from experiments.report.replay import replay_section, simulated_timeline
 from experiments.report.view import read_sweep
@@ -196,7 +202,71 @@ class TestAnswer:
             assert sentence in text
 
 
+def least_widths(page: str) -> dict[str, float]:
+    """The least width of each table, px, by its caption: words are not broken, numbers not wrapped (report.css.j2)."""
+    found = {}
+    for caption, table in re.findall(
+        r"<figcaption>([^<]*)</figcaption>\s*<div class=.scroll.*?<table>(.*?)</table>", page, re.S
+    ):
+        rows = [re.findall(r"<(t[hd])([^>]*)>([^<]*)</", row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.S)]
+        columns = [max(_least(*cell) for cell in column) for column in zip(*rows, strict=True)]
+        found[caption] = sum(columns)
+    return found
+
+
+def _least(tag: str, attributes: str, text: str) -> float:
+    whole_ = tag == "td" and 'class="n"' in attributes
+    parts = [text] if whole_ else re.split(r"\s|(?<=-)", text)
+    font = FontProperties(family="DejaVu Sans", weight="bold" if tag == "th" else "normal")
+    return (
+        max(TextPath((0, 0), part, size=14.08, prop=font).get_extents().width if part else 0.0 for part in parts) + 18
+    )
+
+
 class TestTables:
+    def test_tables_fit_the_page(self) -> None:
+        """1,280 px wide and more: the text of the page has 1,024 px less the margins."""
+        found = least_widths(report_run(synthetic.record(120), sweep=synthetic.sweep()))
+        assert len(found) > 8
+        assert {caption: width for caption, width in found.items() if width > 1024 - 64 - 2} == {}
+
+    def test_agents_of_equal_profit_stand_in_natural_order(self) -> None:
+        agents = synthetic.record(0)["agents"].head(1)
+        names = ["late-10", "late-2", "keeper", "late-1"]
+        rows = pl.concat(agents.with_columns(name=pl.lit(n), agent=pl.lit(i, pl.Int64)) for i, n in enumerate(names))
+        record = synthetic.record(0)
+        section = agents_section(replace(record, tables=record.tables | {"agents": rows}))
+        (made,) = section.blocks
+        assert isinstance(made, Grid)
+        assert [row[0] for row in made.rows] == ["keeper", "late-1", "late-2", "late-10"]
+
+    def test_a_bridges_messages_of_state_have_no_amount(self) -> None:
+        record = synthetic.record(0)
+        rows = record["bridges"]
+        both = pl.concat(rows.head(2).with_columns(kind=pl.lit(k), amount=pl.lit(7.0)) for k in ("transfer", "state"))
+        (made,) = bridges_section(replace(record, tables=record.tables | {"bridges": both})).blocks
+        assert isinstance(made, Grid)
+        told_ = {row[1]: row[7] for row in made.rows}
+        assert told_["state"] == "–"
+        assert told_["transfer"] in ("7", "14")
+
+    def test_what_winners_got_is_told_without_what_rounds_to_nothing(self) -> None:
+        record = synthetic.record(30)
+        extra = record["losses"].head(1).with_columns(layer=pl.lit("adl_surplus"))
+
+        def words(*amounts: float) -> str:
+            rows = [extra.with_columns(amount=pl.lit(a)) for a in amounts]
+            losses = pl.concat([record["losses"], *rows])
+            return told(losses_section(replace(record, tables=record.tables | {"losses": losses})))
+
+        assert "at prices 5 USD better for them" in words(-5.0, 7.5e-14)
+        assert "5 USD better and 2 USD worse for them" in words(-5.0, 2.0)
+        assert "also closed winners" not in words(-1e-13)
+
+    def test_members_of_a_list_in_a_manifest_are_words(self) -> None:
+        made = manifest_grid({"nodes": [{"cpus": 2, "name": "a"}], "schema": 1})
+        assert made.rows == (("nodes", "cpus 2 name a"), ("schema", "1"))
+
     def test_a_grid_says_what_it_leaves_out(self) -> None:
         frame = pl.DataFrame(
             {"who": ["a", "", "c"], "usd": [1234.0, None, -0.5], "n": [1, 2, 3], "part": [0.5, 0.0, 1.0]}
@@ -346,6 +416,11 @@ class TestSweep:
             text,
         )
         assert "averaged within each of 8 seeds" in text
+        assert "ran made-up at every combination" in text
+        elsewhere = replace(
+            synthetic.sweep(), design=synthetic.sweep().design.model_copy(update={"scenario": "a/b/world.toml"})
+        )
+        assert "ran world at every combination" in Page(report_sweep(elsewhere)).text
         assert headings(page) == [
             "The sweep",
             "What the levers did",
@@ -353,6 +428,14 @@ class TestSweep:
             "Runs that failed",
             "Origin of the sweep",
         ]
+
+    def test_changes_of_shares_are_in_percentage_points(self) -> None:
+        view = synthetic.sweep()
+        shares = view.effects.filter(pl.col("outcome") == "endogenous_share")
+        mean = shares.filter(pl.col("level") == "isolated")["mean"][0]
+        text = Page(report_sweep(replace(view, effects=shares))).text
+        assert re.search(r"endogenous share changed by −[\d.]+ percentage points in the median", text)
+        assert f"and by {compact(100 * mean)} in the mean" in text
 
     def test_an_interval_that_is_not_there_is_not_told(self) -> None:
         view = synthetic.sweep()
