@@ -113,5 +113,5 @@ def draw_liquidated(axes: Axes, rate: Binned, window: Window) -> None:
     """Bars of liquidated notional in USD per minute."""
     axes.stairs(rate.rate, window.x(rate.edges), fill=True, color=colour("red"), linewidth=0.8)
     axes.set_ylim(0, max(float(np.max(rate.rate)) * 1.08, 1e-9))
-    heading(axes, f"liquidated notional (USD per minute, means of {seconds(rate.width)})")
+    heading(axes, f"liquidated notional (USD/min, bins of {seconds(rate.width)})")
     money_axis(axes)

@@ -201,7 +201,7 @@ class TestTimeline:
         text = svg(draw, WIDE, "t", "x")
         for label in (
             "last price (start = 100)",
-            "liquidated notional (USD per minute, means of 30 s)",
+            "liquidated notional (USD/min, bins of 30 s)",
             "simulated time (min)",
             "1, 2",
         ):
@@ -336,7 +336,8 @@ class TestCascade:
         ticks = [t.get_text() for t in draw(WIDE).axes[0].get_yticklabels()]
         assert (ticks[0], ticks[-1]) == ("≤ −25", "≥ 125")
 
-    def test_numbers_stay_below_the_top_edge(self) -> None:
+    def test_numbers_stay_below_the_top_edge(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("experiments.figures.cascade.figure", lambda shape, _: figure(shape, 160))  # a low panel
         draw = cascade(small_network(3, endogenous=[0.0, 0.01, 1.0]))
         assert draw is not None
         fig = draw(WIDE)
