@@ -53,6 +53,8 @@ def read_toml(
     path = Path(name)
     if path.suffix != ".toml":
         known = shipped()
+        if str(name) not in known and path.is_file():
+            raise mistake(str(name), "this file's name does not end in .toml", f"rename it to {path.name}.toml")
         if str(name) not in known:
             advice = nearest(str(name), known) + " (or give a path to a .toml file)"
             raise mistake(str(name), f"no such {what}", advice)

@@ -263,8 +263,10 @@ def overlap(record: Record) -> pl.DataFrame:
 def exogenous_check(record: Record) -> Floats:
     """News of each breach from prices alone, in the order of the table, f8[breaches].
 
-    The exogenous part of every price (price less all impact) at the start and at the breach, over the fall.  It equals
-    the remainder that `attribute` calls news exactly if the record's falls add up; 0 where free margin did not fall.
+    What recorded prices moved between the start and the breach, less all impact in them, over the fall; 0 where free
+    margin did not fall.  It equals the remainder that `attribute` calls news exactly if the recorded falls add up: to what
+    prices did and to margins, haircuts, staleness, funding and own acts.  It says nothing of the impact, which it takes
+    from the same reconstruction: wrong impact is in both alike.
     """
     exposure = read_exposure(record)
     fell = exposure.fall > 0

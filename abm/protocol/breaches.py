@@ -69,6 +69,8 @@ def heal(protocol: Protocol, free: Floats, quiet: float) -> None:
     since = ledger.since[open_]
     over = (ledger.changed[open_] >= since) | (protocol.tape.time - since > quiet)
     healed = open_[(free[open_] >= 0.0) & over]
+    own = healed[ledger.changed[healed] == _just_before(ledger.since[healed])]
+    ledger.changed[own] = ledger.since[own]
     ledger.breach[healed] = -1
     ledger.since[healed] = np.nan
 
@@ -101,7 +103,13 @@ def record_breaches(protocol: Protocol, rows: Ints, free: Floats, episodes: Epis
     _record_exposures(protocol, new, ids, start)
     ledger.breach[new] = ids
     ledger.since[new] = now
+    # what the account did earlier in this block does not heal; `heal` puts the time right again
+    ledger.changed[new] = np.minimum(ledger.changed[new], _just_before(ledger.since[new]))
     return new
+
+
+def _just_before(times: Floats) -> Floats:
+    return np.asarray(np.nextafter(times, -np.inf))
 
 
 def _starts(protocol: Protocol, rows: Ints, since: Floats) -> Ints:

@@ -9,7 +9,7 @@ __all__ = ["command"]
 
 @click.command("run", epilog="Example: crossfire run crash --seed 7 --set clock.duration=3600 --out results/mine")
 @click.argument("scenario")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of all draws; the scenario's own by default.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all draws; the scenario's own by default.")
 @click.option(
     "--set",
     "changes",
@@ -59,7 +59,7 @@ def _tell(folder: Path, summary: dict[str, float]) -> None:
         f"{summary['owners_breached']:,} owners with {summary['first_breaches']:,} first breaches ({summary['breaches']:,} "
         f"in all), {summary['liquidations']:,} liquidations of {usd(summary['liquidated_notional'])} USD, "
         f"{summary['liquidated_share']:.1%} of open interest, deficits {usd(summary['deficit'])} USD; endogenous share "
-        f"{summary['endogenous_share']:.1%} of first breaches by notional"
+        f"{summary['endogenous_share']:.1%} of first breaches by notional, net of what liquidations held up"
     )
     click.echo(f"{folder}")
     click.echo(f"next: crossfire trace {folder}; crossfire report {folder}")

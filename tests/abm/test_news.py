@@ -43,7 +43,7 @@ def off_the_grid(at: Levers) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("fine", [False, True], ids=["on ticks", "between ticks"])
-@pytest.mark.parametrize("breach_price", ["last", "index", "oracle"])
+@pytest.mark.parametrize("breach_price", ["last", "index", "oracle", "mark"])
 def test_news_is_what_the_path_did(breach_price: str, fine: bool) -> None:
     at = Levers(breach_price=breach_price)
     still = {"prices": {"shocks": [{"name": "crash", "at": 20.0, "over": 30.0, "move": -0.25}]}}

@@ -65,6 +65,31 @@ class TestRows:
         bench.block(BTC=47_000.0)
         assert [b["breach"] for b in bench.table("breaches", account=ann)] == [0, 1]
 
+    def test_what_the_account_did_earlier_in_the_breachs_block_does_not_close_it(self) -> None:
+        """It has traded, then it breaches in the same block; prices come back in the next one."""
+        bench = Bench(LONE, {"quiet": 100.0})
+        ann = bench.account("ann", 1000.0, held=[(BTC, 0.2)])
+        bench.block()
+        bench.move(BTC=48_000.0)
+        bench.hold(ann, BTC, 0.2)
+        bench.block(0.0, BTC=47_500.0)
+        bench.block(BTC=50_000.0)
+        assert bench.in_breach(ann)
+        bench.block(100.0)
+        assert not bench.in_breach(ann)
+        assert bench.protocol.ledger.changed[bench.row(ann)] == 2.0
+
+    def test_a_liquidation_in_the_breachs_block_does(self) -> None:
+        """Closed in part, and not enough; in the next block prices come back."""
+        bench = Bench({"route": "book", "rounds": 1, "penalty": 0.0}, {"quiet": 100.0})
+        ann = bench.account("ann", 1000.0, held=[(BTC, 0.2), (ETH, 5.0)])
+        bench.block()
+        bench.block(BTC=47_900.0, ETH=1_910.0)
+        assert len(bench.table("liquidations")) == 1
+        assert bench.in_breach(ann)
+        bench.block(BTC=50_000.0, ETH=2_000.0)
+        assert not bench.in_breach(ann)
+
     def test_a_top_up_that_is_too_small_closes_nothing(self) -> None:
         bench = Bench(LONE)
         ann = bench.account("ann", 1000.0, held=[(BTC, 0.3)])
@@ -215,6 +240,16 @@ class TestSplit:
         bench.block(2.0)
         (breach,) = bench.table("breaches")
         assert breach["staleness_fall"] == pytest.approx(1000.0)
+        add_up(bench, breach)
+
+    def test_stale_collateral_counts_after_its_haircut(self) -> None:
+        bench = Bench(LONE, {"protocols.harbor.staleness": "full"})
+        bench.protocol.haircut[AWAY] = 0.2
+        bench.account("ann", coins={AWAY: 1000.0}, held=[(BTC, 0.3)])
+        bench.block(119.0)
+        bench.block(2.0)
+        (breach,) = bench.table("breaches")
+        assert breach["staleness_fall"] == pytest.approx(800.0)
         add_up(bench, breach)
 
     def test_a_breach_in_the_block_of_its_own_change_is_split_from_the_block_before(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abm.protocol.liquidation import wanted, worst_first
+from abm.protocol.liquidation import close_positions, sell_collateral, wanted, worst_first
 from tests.abm.protocol.bench import AWAY, BTC, ETH, HOME, Bench
 
 BOOK = {"route": "book", "fund": 0.0, "vault": 0.0, "dust": 0.0}
@@ -106,6 +106,21 @@ class TestTogether:
         assert (move["cause"], move["volume"]) == ("liquidation", pytest.approx(net))
         assert len({r["price"] for r in first}) == 1
 
+    @pytest.mark.parametrize(
+        ("sizes", "shares"), [((1.0, 3.0), (0.25, 0.75)), ((3.0, -1.0), (1.5, -0.5))], ids=["one way", "against"]
+    )
+    def test_who_closes_more_has_more_of_the_move_and_who_closes_against_the_round_less_than_nothing(
+        self, sizes: tuple[float, float], shares: tuple[float, float]
+    ) -> None:
+        bench = Bench(BOOK, {"venues.harbor-book.impact.enabled": True})
+        pair = [bench.account(n, 1e5, held=[(BTC, size)]) for n, size in zip(("ann", "bob"), sizes, strict=True)]
+        bench.move()
+        close_positions(bench.protocol, bench.rows(*pair), np.zeros(2, np.int64), np.abs(sizes), ["", ""], "book")
+        done = {r["account"]: r for r in bench.table("liquidations")}
+        assert [done[a]["quantity"] for a in pair] == [pytest.approx(-size) for size in sizes]
+        assert [done[a]["share"] for a in pair] == [pytest.approx(share) for share in shares]
+        assert len({r["move"] for r in done.values()} - {-1}) == 1
+
     def test_liquidations_push_others_over_in_later_rounds_of_the_block(self) -> None:
         bench = Bench(
             BOOK | {"policy": "whole"},
@@ -189,6 +204,34 @@ class TestCollateral:
         assert bench.protocol.ledger.quote[bench.row(ann)] == pytest.approx(0.0, abs=1e-9)
         assert bench.protocol.ledger.coins[bench.row(ann), HOME] == pytest.approx(0.5)
         assert bench.protocol.fund == pytest.approx(10.0)
+
+    def debtors(self, change: dict[str, Any], rule: dict[str, Any] | None = None) -> tuple[Bench, list[int]]:
+        """Ann owes 990 and Bob three times as much; both have coins for it, and spot trades move the price."""
+        bench = Bench(BOOK | (rule or {}), {"venues.bourse.impact.enabled": True} | change)
+        pair = [bench.account(n, 990.0 * k, coins={HOME: 10.0}) for n, k in (("ann", 1.0), ("bob", 3.0))]
+        for account, size in zip(pair, (1.0, 3.0), strict=True):
+            bench.hold(account, BTC, size)
+        bench.move(BTC=50_000.0 - 1_980.0)
+        for account, size in zip(pair, (1.0, 3.0), strict=True):
+            bench.hold(account, BTC, -size)
+        return bench, pair
+
+    def test_sales_of_a_round_share_the_move_of_the_spot_price_by_their_volume(self) -> None:
+        bench, pair = self.debtors({})
+        sell_collateral(bench.protocol, bench.rows(*pair), ["", ""], "book")
+        sales = {r["account"]: r for r in bench.table("liquidations")}
+        assert [sales[a]["quantity"] for a in pair] == [pytest.approx(-0.5), pytest.approx(-1.5)]
+        assert [sales[a]["share"] for a in pair] == [pytest.approx(0.25), pytest.approx(0.75)]
+        (move,) = bench.table("price_moves")
+        assert (move["venue"], {r["move"] for r in sales.values()}) == ("bourse", {move["move"]})
+
+    @pytest.mark.parametrize(("least", "sent"), [(0.0, True), (0.5, False)])
+    def test_a_sale_that_the_band_does_not_let_through_is_not_sent(self, least: float, sent: bool) -> None:
+        thin = {"venues.bourse.impact": {"enabled": True, "collar": 0.0001}, "venues.bourse.markets.ETH.depth": 1e4}
+        bench, pair = self.debtors(thin, {"least_fill": least})
+        sell_collateral(bench.protocol, bench.rows(*pair), ["", ""], "book")
+        sold = -sum(r["quantity"] for r in bench.table("liquidations"))
+        assert (0.0 < sold < 0.5 * 2.0) if sent else sold == 0.0
 
     def test_what_all_coins_do_not_cover_is_a_deficit(self) -> None:
         bench, ann = self.debtor({}, {HOME: 0.3}, 990.0)

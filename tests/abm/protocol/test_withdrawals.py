@@ -73,6 +73,18 @@ def test_a_claim_is_not_cut_before_its_turn_has_come() -> None:
     assert bench.table("events", kind="unqueued") == []
 
 
+def test_a_claim_that_is_paid_in_part_waits_with_the_rest() -> None:
+    """2,750 wait; somebody's 1,000 pay a part, and 5,000 more all of the rest, but nothing twice."""
+    bench, bob = run_on()
+    bench.account("cat", 1_000.0)
+    bench.block()
+    assert bench.protocol.queue == [(bob, pytest.approx(1_750.0))]
+    bench.account("dan", 5_000.0)
+    bench.block()
+    assert bench.protocol.queue == []
+    assert amounts(bench, "withdraw") == [-3_000.0, -1_000.0, -1_750.0]
+
+
 class TestDeposits:
     """A deposit that the wallet does not cover is refused."""
 
