@@ -57,7 +57,7 @@ def find_breached(protocol: Protocol) -> tuple[Ints, Floats]:
 
 
 def heal(protocol: Protocol, free: Floats, quiet: float) -> None:
-    """Close the breaches of accounts that have free margin again, and acted, or were acted on, or had a quiet time.
+    """Close the breaches of accounts that have free margin again, and since acted, or were acted on, or had a quiet time.
 
     Prices alone close no breach before that, so that an account on the edge does not breach in every other block.
     """

@@ -3,13 +3,15 @@
 from typing import Any
 
 import mesa
+import numpy as np
 import pytest
 
 from abm.model import CrossMarginModel, Progress, Turn
+from abm.oracles.feed import Update
 from abm.prices import PricePath
 from abm.timetable import on_grid
-from tests.abm.worlds import Levers, cohort, stressed
-from tests.agents.worlds import small_world
+from tests.abm.worlds import LAYERS, Levers, cohort, stressed
+from tests.agents.worlds import fall, small_world
 
 
 class Watcher:
@@ -174,6 +176,84 @@ class TestMinute:
         assert paid["time"].unique().sort().to_list() == [30.0, 60.0, 90.0, 120.0]
         assert paid["amount"].abs().max() > 0.0
         assert max(model.audits.values()) < 1e-9
+
+
+class TestLosses:
+    """What is missing is charged at funding and at the end; a vault that is worth less than nothing is rescued."""
+
+    RULE = "protocols.harbor.liquidation"
+
+    @pytest.mark.parametrize(("interval", "charged"), [(30.0, 30.0), (3600.0, 45.0)], ids=["at funding", "at the end"])
+    def test_bad_debt_is_charged_at_the_next_funding_or_else_at_the_end(self, interval: float, charged: float) -> None:
+        model = small_world(
+            [cohort(coins=[], leverage=0.5)],
+            {f"{self.RULE}.waterfall": LAYERS, "venues.harbor-book.funding.interval": interval},
+            clock={"duration": 45.0},
+        )  # fmt: skip
+        harbor = model.world.protocols["harbor"]
+        harbor.bad_debt -= 100.0
+        harbor.fund += 100.0  # so that money adds up
+        model.run()
+        losses = model.record()["losses"].filter(layer="socialise")
+        assert losses["time"].unique().to_list() == [charged]
+        assert losses["amount"].sum() == pytest.approx(100.0)
+        assert harbor.bad_debt == pytest.approx(0.0, abs=1e-9)
+
+    def test_a_vault_below_zero_is_rescued_at_the_next_minute(self) -> None:
+        """It is long a coin that falls by four tenths; it sells all of it, and the fund pays what it owes then."""
+        model = small_world(
+            [], {f"{self.RULE}.vault": 1_000.0, f"{self.RULE}.vault_dust": 1e9, f"{self.RULE}.fund": 1e6},
+            prices=fall(-0.4, at=10.0), clock={"duration": 100.0},
+        )  # fmt: skip
+        harbor, none = model.world.protocols["harbor"], np.zeros(2, np.int64)
+        both = np.array([harbor.vault, harbor.street])
+        price = np.full(2, float(harbor.terms.price[0]))
+        harbor.ledger.trade(both, none, np.array([0.2, -0.2]), price, harbor.funding, model.world.now)
+        model.run()
+        paid = model.record()["losses"]
+        assert paid.select("time", "layer", "account").rows() == [(60.0, "fund", harbor.vault_id)]
+        assert paid["amount"][0] > 2_000.0
+        assert harbor.ledger.quote[harbor.vault] == 0.0
+
+
+def test_traffic_from_outside_crowds_a_chain_in_a_crash() -> None:
+    """The same world, with and without an answer of outside traffic to stress."""
+    used: dict[float, float] = {}
+    for response in (0.0, 2.0):
+        chains = [{"name": "alpha", "background_response": response}, {"name": "beta", "interval": 2.0}]
+        model = stressed(Levers(), chains=chains)
+        alpha = model.world.chains["alpha"]
+        produce, crowded = alpha.produce, []
+
+        def noted(
+            now: float, stress: float = 0.0, *, produce: Any = produce, to: Any = crowded, at: Any = alpha
+        ) -> Any:
+            found = produce(now, stress)
+            to.append(at.congestion)
+            return found
+
+        alpha.produce = noted  # type: ignore[method-assign]
+        model.run()
+        used[response] = max(crowded)
+    assert used[2.0] > used[0.0] + 0.2
+
+
+@pytest.mark.parametrize("delay", [0.0, 7.0])
+def test_an_oracles_reading_arrives_after_its_delay(delay: float) -> None:
+    oracle = {"name": "feed", "chain": "alpha", "sources": ["bourse"], "delay": delay, "jitter": 0.0, "heartbeat": 20.0}
+    model = small_world(oracles=[oracle], clock={"duration": 100.0})
+    feed, ages = model.world.feeds["feed"], []
+    publish = feed.publish
+
+    def noted(update: Update, time: float) -> None:
+        ages.append(time - update.seen)
+        publish(update, time)
+
+    feed.publish = noted  # type: ignore[method-assign]
+    model.run()
+    assert len(ages) > 5
+    assert min(ages) == delay
+    assert max(ages) <= delay + 1.0
 
 
 def test_an_outage_of_a_chain_stops_its_blocks_and_the_protocol_with_them() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from abm.errors import ScenarioError
 from abm.model import CrossMarginModel
+from abm.protocol.liquidation import stakes
 from agents.keeper import Keeper
 from tests.agents.worlds import fall, small_world
 
@@ -176,6 +177,57 @@ class TestCapital:
             model.run()
             count.append(len(served(model)))
         assert 0 < count[1] < count[0]
+
+
+class TestPatience:
+    @pytest.mark.parametrize("patience", [3.0, 12.0])
+    def test_it_bids_again_when_its_patience_is_over_and_the_account_is_still_in_breach(self, patience: float) -> None:
+        """Its bundles get lost, so that nobody serves."""
+        model = small_world([crowd(), keeper(patience=patience)], NO_BACKSTOP, prices=fall(-0.08))
+        (kim,) = keepers(model)
+        bids: dict[int, list[float]] = {}
+
+        bid = kim._bid
+
+        def noted(ids: np.ndarray, reward: np.ndarray) -> None:
+            for account in ids.tolist():
+                bids.setdefault(account, []).append(model.world.now)
+            bid(ids, reward)
+
+        kim._bid = noted  # type: ignore[method-assign]
+        kim.send = lambda *_, **__: None  # type: ignore[method-assign]
+        model.run()
+        waits = np.concatenate([np.diff(times) for times in bids.values()])
+        assert len(waits) > 30
+        assert waits.min() == patience
+        assert np.median(waits) == patience
+
+
+class TestExecution:
+    """What a bundle needs is held against the capital again when it is executed."""
+
+    def executed(self, free: float) -> tuple[int, np.ndarray]:
+        """Liquidations by a bundle of two accounts, when so many times what the first needs is still free; the fronts."""
+        model = small_world([crowd(accounts=40), keeper()])
+        (kim,) = keepers(model)
+        harbor = model.world.protocols["harbor"]
+        rows = np.flatnonzero(harbor.ordinary() & (harbor.ledger.slot_market >= 0).any(axis=1))[:2]
+        harbor.ledger.breach[rows] = 0
+        harbor.margin_scale[:] = 1e3
+        ids = harbor.ledger.id[rows]
+        harbor.refresh(model.world.now)
+        front = stakes(harbor, rows, harbor.engine.assess(harbor.ledger, harbor.terms, rows)).margin
+        kim.locks = [(1e9, 1e6 - free * float(front[0]))]
+        kim._liquidate(ids)
+        return model.world.log.counts["liquidations"], front
+
+    def test_capital_that_was_locked_since_the_bid_serves_nobody(self) -> None:
+        assert self.executed(0.0)[0] == 0
+
+    def test_what_is_left_serves_as_many_as_it_fronts(self) -> None:
+        done, front = self.executed(1.0 + 1e-9)
+        assert done == 1
+        assert self.executed(1.0 + 1e-9 + float(front[1] / front[0]))[0] == 2
 
 
 class TestMistakes:

@@ -109,6 +109,16 @@ class TestBackstop:
         for below, taken in ((0.92, []), (0.93, ["vault"])):
             assert routes(breached({"backstop_below": below})[0]) == taken
 
+    def test_it_takes_no_more_in_a_round_than_a_round_may_have(self) -> None:
+        bench = Bench({"route": "vault", "per_round": 2, "rounds": 1, "vault": 1e6})
+        for name in ("ann", "bob", "cat"):
+            bench.account(name, 1000.0, held=[(BTC, 0.3)])
+        bench.block()
+        bench.block(BTC=48_000.0)
+        assert routes(bench) == ["vault"] * 2
+        bench.block()
+        assert routes(bench) == ["vault"] * 3
+
     @pytest.mark.parametrize("route", ["book", "keeper", "vault"])
     def test_what_the_backstop_does_not_take_either_is_closed_on_the_book(self, route: str) -> None:
         rule = {"route": route, "vault": 0.0, "waterfall": ("fund",), "backstop_after": 0.0}

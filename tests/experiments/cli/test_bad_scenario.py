@@ -18,6 +18,17 @@ def test_an_unknown_scenario_is_told_the_near_one() -> None:
     refused(crossfire("run", "."), "no such scenario")
 
 
+def test_a_file_without_the_suffix_is_told_how_to_be_called(world: Path) -> None:
+    Path("bay").write_text(world.read_text())
+    refused(crossfire("validate", "bay"), "bay: this file's name does not end in .toml", "rename it to bay.toml")
+
+
+def test_a_seed_that_is_no_seed_is_told_by_its_option(world: Path) -> None:
+    for seed in ("-1", str(2**63)):
+        refused(crossfire("run", world, "--seed", seed, "--out", "out"), "--seed", seed)
+    assert list(Path().iterdir()) == []
+
+
 EDITS = {
     "misspelt key": (
         "haircut = 0.1",

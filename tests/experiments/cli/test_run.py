@@ -88,7 +88,8 @@ def test_the_summary_is_told_on_the_terminal(world: Path, ran: Path) -> None:
         f"{summary['owners_breached']:,} owners with {summary['first_breaches']:,} first breaches "
         f"({summary['breaches']:,} in all), {summary['liquidations']:,} liquidations of "
     )
-    assert f"endogenous share {summary['endogenous_share']:.1%} of first breaches by notional" in answer.out
+    told = f"endogenous share {summary['endogenous_share']:.1%} of first breaches by notional, net of what liquidations held up"
+    assert told in answer.out
     assert "next: crossfire trace told; crossfire report told" in answer.out
 
 
