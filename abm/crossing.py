@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abm.chains.bridge import Bridge, Message, Refusal
+from abm.chains.bridge import Bridge, End, Message, Refusal
 from abm.tape import Tape
 from abm.treasury import Treasury
 
@@ -91,9 +91,9 @@ class Crossing:
         self._tape.event("bridge_send", "", -1, "", bridge.spec.asset, -total, sent.id)
         return ""
 
-    def deliver(self, bridge: Bridge, now: float) -> None:
-        """Mint or release what has become final."""
-        for message in bridge.deliver(now):
+    def deliver(self, bridge: Bridge, now: float, to: End) -> None:
+        """In a block at one end of a bridge, mint or release there what has become final."""
+        for message in bridge.deliver(now, to):
             if message.kind == "state":
                 continue
             payload = self._payloads.pop((bridge.spec.name, message.id), None)

@@ -228,7 +228,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             inclusion.transaction.run(inclusion)
         for bridge in world.bridges.values():
             if chain.name in (bridge.spec.source, bridge.spec.target):
-                world.crossing.deliver(bridge, now)
+                world.crossing.deliver(bridge, now, "target" if chain.name == bridge.spec.target else "source")
         world.deliver_transfers()
         for protocol in here:
             run_block(protocol, world.episodes)
@@ -236,7 +236,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             self._audit()
 
     def _tell(self, protocol: Protocol) -> None:
-        """Each remote chain tells home what lies there."""
+        """Each remote chain that is not out tells home what lies there."""
         world, now = self.world, float(self.time)
         for h, bridge in enumerate(protocol.remote.bridge):
             if bridge is not None:

@@ -159,7 +159,9 @@ class ChainSpec(Spec):
     background_response: NonNegative = Field(
         0.0, description="how that share grows with realised over usual volatility less one"
     )
-    outages: Spans = Field((), description="[from, to] in seconds: no blocks")
+    outages: Spans = Field(
+        (), description="[from, to] in seconds: no blocks, no finality; bridges take nothing from it and bring nothing"
+    )
 
 
 class BridgeSpec(Spec):

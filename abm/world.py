@@ -221,7 +221,7 @@ def build_world(scenario: Scenario, path: PricePath, draws: Draws) -> World:
     chains = {c.name: Chain(c) for c in scenario.chains}
     chains |= {v.name: Chain.exchange(v.name, v.interval) for v in scenario.venues if not v.chain}
     finality = {c.name: c.finality for c in scenario.chains}
-    bridges = {b.name: Bridge(b, finality[b.source], finality[b.target]) for b in scenario.bridges}
+    bridges = {b.name: Bridge(b, chains[b.source], chains[b.target]) for b in scenario.bridges}
     crossing = Crossing(tape, treasury, bridges)
     feeds = {o.name: _feed(o, scenario, books) for o in scenario.oracles}
     for feed in feeds.values():

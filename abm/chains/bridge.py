@@ -1,9 +1,10 @@
 """A lock-and-mint bridge: what is locked on the source chain is minted on the target, told by attested messages.
 
 A transfer to the target locks when sent and mints when delivered; one to the source burns when sent and releases when
-delivered.  Messages may also tell state (balances) and carry nothing.  A message is ready once its origin's block is
-final and the relay delay has passed, and is delivered when k of n verifiers attest it.  An attacker who holds k keys
-forges messages that nothing backs, and the bridge serves them like any other (Ronin in 2022: five keys of nine).
+delivered.  Messages may also tell state (balances) and carry nothing.  A chain that is out sends none.  A message is
+ready once its origin's block is final and the relay delay has passed, and is delivered in a block of its destination
+when k of n verifiers attest it.  An attacker who holds k keys forges messages that nothing backs, and the bridge serves
+them like any other (Ronin in 2022: five keys of nine).
 
 The bridge books no money: who pays or is paid, the caller reads from the messages.  Amounts are in the asset, and
 caps are compared with them as they are.
@@ -15,6 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
+from abm.chains.chain import Chain
 from abm.spec import BridgeSpec
 
 __all__ = ["Bridge", "End", "Message", "Refusal"]
@@ -54,7 +56,7 @@ class Message:
 class Refusal:
     """Why the bridge did not accept a message."""
 
-    reason: Literal["halted", "cap", "flow cap", "attestations"]
+    reason: Literal["halted", "outage", "cap", "flow cap", "attestations"]
 
 
 class Bridge:
@@ -68,17 +70,18 @@ class Bridge:
     ----------
     spec
         The bridge.
-    source_finality, target_finality
-        Seconds until a block of that chain is final.
+    source, target
+        The chains at its ends: when they are out, and when a block of theirs is final.
     """
 
-    def __init__(self, spec: BridgeSpec, source_finality: float, target_finality: float) -> None:
+    def __init__(self, spec: BridgeSpec, source: Chain, target: Chain) -> None:
         self.name, self.spec = spec.name, spec
         self.locked = self.minted = 0.0
         self.in_flight: dict[End, float] = {"target": 0.0, "source": 0.0}
         self.messages: list[Message] = []
-        self._wait: dict[End, float] = {"target": source_finality + spec.delay, "source": target_finality + spec.delay}
-        self._queue: list[tuple[float, int]] = []  # (ready, id) of what is neither delivered nor lost, in order
+        self._origin: dict[End, Chain] = {"target": source, "source": target}
+        # (ready, id) of what is neither delivered nor lost, in order
+        self._queue: dict[End, list[tuple[float, int]]] = {"target": [], "source": []}
         self._flow: dict[End, deque[tuple[float, float]]] = {"target": deque(), "source": deque()}
         self._told: dict[End, tuple[list[float], list[float]]] = {"target": ([], []), "source": ([], [])}
         self._idle: frozenset[int] = frozenset()
@@ -95,6 +98,8 @@ class Bridge:
     ) -> Message | Refusal:
         """Send a message: lock (to the target) or burn (to the source) the amount of a transfer.
 
+        Refused while the chain that it is sent from is out.
+
         Raises
         ------
         ValueError
@@ -102,11 +107,13 @@ class Bridge:
         """
         if self.halted(now):
             return Refusal("halted")
+        if self._origin[to].is_out(now):
+            return Refusal("outage")
         if kind == "transfer":
             refusal = self._take(amount, now, to)
             if refusal:
                 return refusal
-        return self._enqueue(kind, amount, now, to, tag, now + self._wait[to])
+        return self._enqueue(kind, amount, now, to, tag, self._origin[to].final_at(now) + self.spec.delay)
 
     def forge(self, amount: float, now: float, to: End) -> Message | Refusal:
         """A transfer that nothing backs, attested by the corrupt verifiers and relayed by the attacker at once.
@@ -128,16 +135,6 @@ class Bridge:
         message = self._enqueue("forged", amount, now, to, -1, now)
         message.attestations |= self._corrupt
         return message
-
-    def attest(self, message_id: int, verifier: int) -> None:
-        """One verifier vouches for a message, whether or not it is on hold.
-
-        Raises
-        ------
-        ValueError
-            No such verifier.
-        """
-        self.messages[message_id].attestations |= self._checked((verifier,))
 
     def hold(self, verifiers: Collection[int]) -> None:
         """These verifiers attest nothing from now on (offline, or censoring), all others do; (): all do."""
@@ -162,7 +159,7 @@ class Bridge:
         message = self.messages[message_id]
         if message.lost or message.delivered is not None:
             raise ValueError(f"{self.name}: message {message_id} is not waiting, so it cannot be lost")
-        self._queue.remove((message.ready, message_id))
+        self._queue[message.to].remove((message.ready, message_id))
         message.lost = True
 
     def retry(self, message_id: int, now: float) -> None:
@@ -177,15 +174,15 @@ class Bridge:
         if not message.lost:
             raise ValueError(f"{self.name}: message {message_id} is not lost, so it cannot be retried")
         message.lost, message.ready = False, max(message.ready, now + self.spec.delay)
-        insort(self._queue, (message.ready, message_id))
+        insort(self._queue[message.to], (message.ready, message_id))
 
-    def deliver(self, now: float) -> list[Message]:
-        """Deliver what is ready and attested, in order of ready, then id.
+    def deliver(self, now: float, to: End) -> list[Message]:
+        """In a block at one end, deliver there what is ready and attested, in order of ready, then id.
 
         Honest verifiers that are not on hold attest all genuine messages that are ready.  A genuine release for which
         too little is locked, after a forgery, waits until there is enough; later ones that fit go before it.
         """
-        queue = self._queue
+        queue = self._queue[to]
         if not queue or queue[0][0] > now or now < self._stalled_until or self.halted(now):
             return []
         due = bisect_right(queue, (now, len(self.messages)))
@@ -211,16 +208,6 @@ class Bridge:
             if count and to in (None, end):
                 newest = max(newest, sents[count - 1])
         return newest
-
-    def backing(self) -> float:
-        """What is locked for each wrapped unit, in [0, 1], once the burnt are paid; 1 when nothing is minted.
-
-        Transfers on their way to the target count as minted.  Below 1 after a forged mint or a drained lock.
-        """
-        claims = self.minted + self.in_flight["target"]
-        if claims <= self._slack():
-            return 1.0
-        return min(max((self.locked - self.in_flight["source"]) / claims, 0.0), 1.0)
 
     def _take(self, amount: float, now: float, to: End) -> Refusal | None:
         """Lock or burn, unless a limit forbids it."""
@@ -255,7 +242,7 @@ class Bridge:
     ) -> Message:
         message = Message(len(self.messages), kind, now, to, amount, tag, ready)
         self.messages.append(message)
-        insort(self._queue, (ready, message.id))
+        insort(self._queue[to], (ready, message.id))
         return message
 
     def _willing(self) -> frozenset[int]:

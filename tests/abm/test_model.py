@@ -4,6 +4,7 @@ from typing import Any
 
 import mesa
 import numpy as np
+import polars as pl
 import pytest
 
 from abm.model import CrossMarginModel, Progress, Turn
@@ -262,6 +263,39 @@ def test_an_outage_of_a_chain_stops_its_blocks_and_the_protocol_with_them() -> N
     times = model.record()["breaches"]["time"]
     assert times.is_between(25.0, 69.0).sum() == 0
     assert (times == 70.0).sum() > 0
+
+
+def crossed(name: str, out: list[list[float]]) -> pl.DataFrame:
+    """Messages over the bridge of a stressed world, one of whose chains has these outages."""
+    model = stressed(
+        Levers(),
+        chains=[{"name": n, "finality": 2.0} | ({"outages": out} if n == name else {}) for n in ("alpha", "beta")],
+        bridges=[{"name": "span", "source": "beta", "target": "alpha", "delay": 5.0}],
+    )
+    model.run()
+    assert max(model.audits.values()) < 1e-9
+    return model.record()["bridges"]
+
+
+def counts(messages: pl.DataFrame, when: str, begin: float, end: float) -> list[int]:
+    """How many state messages and how many transfers lie in [begin, end)."""
+    during = messages.filter((pl.col(when) >= begin) & (pl.col(when) < end))["kind"]
+    return [int((during == kind).sum()) for kind in ("state", "transfer")]
+
+
+class TestOutageAndBridge:
+    def test_a_chain_that_is_out_tells_and_sends_nothing(self) -> None:
+        assert min(counts(crossed("beta", []), "sent", 25.0, 70.0)) > 0
+        messages = crossed("beta", [[25.0, 70.0]])
+        assert counts(messages, "sent", 25.0, 70.0) == [0, 0]
+        assert min(counts(messages, "sent", 70.0, 121.0)) > 0
+
+    def test_nothing_arrives_on_a_chain_that_is_out(self) -> None:
+        assert min(counts(crossed("alpha", []), "arrived", 45.0, 70.0)) > 0
+        messages = crossed("alpha", [[45.0, 70.0]])
+        assert counts(messages, "arrived", 45.0, 70.0) == [0, 0]
+        assert counts(messages, "sent", 45.0, 63.0)[0] > 0
+        assert min(counts(messages, "arrived", 70.0, 70.5)) > 0
 
 
 def test_an_empty_world_leaves_a_record_without_breaches() -> None:

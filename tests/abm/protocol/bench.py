@@ -110,7 +110,7 @@ class Bench:
         """As `move`, and the protocol's block."""
         self.move(seconds, **prices)
         for bridge in self.world.bridges.values():
-            self.world.crossing.deliver(bridge, self.world.now)
+            self.world.crossing.deliver(bridge, self.world.now, "target")
         run_block(self.protocol, self.world.episodes)
         self.audit()
 
