@@ -245,8 +245,11 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
                 bridge.send(known, now, kind="state", to=home, tag=h)
 
     def _minute(self, protocol: Protocol) -> None:
-        """Once a minute: the street meets its margin, the vault trades down, or is rescued."""
-        self.world.tape.enter(protocol.chain, self.world.chains[protocol.chain].height, float(self.time))
+        """Once a minute, unless the chain is out: the street meets its margin, the vault trades down, or is rescued."""
+        chain, now = self.world.chains[protocol.chain], float(self.time)
+        if chain.is_out(now):
+            return
+        self.world.tape.enter(chain.name, chain.height, now)
         protocol.counterparty.street_call()
         unwind_vault(protocol)
         rescue_vault(protocol)

@@ -158,6 +158,16 @@ class TestMinute:
         assert set(sold["time"].unique()) <= {60.0, 120.0}
         assert len(sold) > 0
 
+    def test_neither_happens_while_the_chain_is_out(self) -> None:
+        levers = Levers(route="vault", vault=1e6, move=-0.1)
+        chains = [{"name": "alpha", "outages": [[55.0, 65.0]]}, {"name": "beta", "interval": 2.0}]
+        model = stressed(levers, chains=chains)
+        model.run()
+        events = model.record()["events"]
+        vault = model.world.protocols["harbor"].vault_id
+        assert events.filter(pl.col("time").is_between(55.0, 64.5), chain="alpha").is_empty()
+        assert events.filter(kind="trade", account=vault)["time"].unique().to_list() == [120.0]
+
     def test_remote_chains_tell_home_at_the_message_interval(self) -> None:
         model = stressed(
             Levers(move=-0.01), bridges=[{"name": "span", "source": "beta", "target": "alpha", "delay": 5.0}]
