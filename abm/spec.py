@@ -277,6 +277,7 @@ class OracleSpec(Spec):
     jitter: NonNegative = Field(0.5, description="seconds; mean of an exponential addition to the delay")
     gas: Positive = Field(80000.0, description="gas of one update")
     tip: NonNegative = Field(5e-9, description="USD per unit of gas it pays over the base fee")
+    outages: Spans = Field((), description="[from, to] in seconds: it sends nothing")
 
 
 class MarkSpec(Spec):

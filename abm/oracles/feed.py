@@ -96,7 +96,7 @@ class Feed:
         self._newest = np.full(count, -1)  # sequence of each asset's newest update
         self._due = np.zeros(count, np.bool_)
         self._sequence = 0
-        self._paused_until = NEVER
+        self._outages = spec.outages
 
     def open(self, now: float, last: Floats) -> None:
         """First values, there without delay; `last` is float64[B], the books' last prices."""
@@ -107,10 +107,10 @@ class Feed:
     def sample(self, now: float, last: Floats, moves_seen: int) -> list[Update]:
         """Read the sources, once per `spec.sampling`: the updates to be sent, in order of assets.
 
-        Deviation and heartbeat count from the last value sent, whether or not the chain has it yet.  A paused oracle
-        sends nothing.
+        Deviation and heartbeat count from the last value sent, whether or not the chain has it yet.  During an outage
+        nothing is sent: from its beginning on, no longer at its end.
         """
-        if now < self._paused_until:
+        if any(begin <= now < end for begin, end in self._outages):
             return []
         value, code = aggregate(last, self.sources, self._kind)
         if not mark_due(now, value, self._sent, self._sent_at, self._deviation, self._heartbeat, self._due):
@@ -132,10 +132,6 @@ class Feed:
         a = update.asset
         if self._newest[a] == update.sequence:
             self._sent[a], self._sent_at[a] = self.price[a], self.seen[a]
-
-    def paused(self, until: float) -> None:
-        """An outage of the oracle: nothing is sent before `until`; a time that has passed ends it."""
-        self._paused_until = until
 
     def _send(self, a: int, value: float, code: int, now: float, moves_seen: int) -> Update:
         update = Update(a, float(value), int(code), now, moves_seen, self._sequence)

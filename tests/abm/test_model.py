@@ -275,6 +275,28 @@ def test_an_outage_of_a_chain_stops_its_blocks_and_the_protocol_with_them() -> N
     assert (times == 70.0).sum() > 0
 
 
+def readings(out: list[list[float]]) -> list[float]:
+    """When the prices were read that the protocol's chain had of BTC at each of its blocks, its oracle out then."""
+    model = stressed(Levers(), oracles=[{"name": "feed", "chain": "alpha", "sources": ["bourse"], "outages": out}])
+    feed, chain, seen = model.world.feeds["feed"], model.world.chains["alpha"], []
+    real = chain.produce
+
+    def produce(now: float, stress: float = 0.0) -> Any:
+        seen.append(float(feed.seen[feed.assets.index("BTC")]))
+        return real(now, stress)
+
+    chain.produce = produce
+    model.run()
+    return seen
+
+
+def test_an_outage_of_an_oracle_leaves_its_chain_with_old_prices_while_it_lasts() -> None:
+    assert [t for t in readings([]) if 25.0 <= t < 45.0]
+    seen = readings([[25.0, 45.0]])
+    assert not [t for t in seen if 25.0 <= t < 45.0]
+    assert 45.0 in seen
+
+
 def crossed(name: str, out: list[list[float]]) -> pl.DataFrame:
     """Messages over the bridge of a stressed world, one of whose chains has these outages."""
     model = stressed(

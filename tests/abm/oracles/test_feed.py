@@ -113,14 +113,14 @@ def test_a_drop_of_what_is_superseded_changes_nothing() -> None:
     assert eye.sample(8.0, moved(1.2, 1.0), 0) == []
 
 
-def test_a_paused_oracle_sends_nothing_and_catches_up() -> None:
-    eye = opened()
-    eye.paused(50.0)
+def test_an_oracle_that_is_out_sends_nothing_and_catches_up() -> None:
+    eye = opened(outages=((20.0, 50.0), (55.0, 90.0)))
+    assert len(eye.sample(19.0, moved(1.5, 1.0), 0)) == 1
+    assert eye.sample(20.0, moved(2.0, 1.0), 0) == []
     assert eye.sample(49.0, moved(2.0, 1.0), 0) == []
     assert len(eye.sample(50.0, moved(2.0, 1.0), 0)) == 1
-    eye.paused(90.0)
-    eye.paused(55.0)
-    assert len(eye.sample(55.0, moved(3.0, 1.0), 0)) == 1
+    assert eye.sample(89.0, moved(3.0, 3.0), 0) == []
+    assert len(eye.sample(90.0, moved(3.0, 3.0), 0)) == 2
 
 
 def test_without_a_live_source_nothing_is_sent_and_the_old_price_stands() -> None:
