@@ -176,11 +176,14 @@ class World:
     def transfer(self, holder: int, asset: str, source: str, target: str, amount: float) -> float:
         """Move a wallet's coins between an exchange and a chain; what was sent.
 
-        They arrive after the slower exchange's transfer delay; a suspended exchange sends and takes nothing.
+        They arrive after the slower exchange's transfer delay, and not while the target is out; a suspended exchange
+        sends and takes nothing, and a chain that is out sends nothing.
         """
         amount = min(amount, max(float(self.treasury.balance[holder, self.treasury.token(asset, source)]), 0.0))
         venues = [v for v in self.scenario.venues if not v.chain and v.name in (source, target)]
-        if amount <= 0.0 or not venues or any(a <= self.now < b for v in venues for a, b in v.suspended):
+        if amount <= 0.0 or not venues or self.chains[source].is_out(self.now):
+            return 0.0
+        if any(a <= self.now < b for v in venues for a, b in v.suspended):
             return 0.0
         a, b = self.treasury.token(asset, source), self.treasury.token(asset, target)
         self.treasury.move(holder, self.treasury.holder("transit"), a, amount)
@@ -190,10 +193,11 @@ class World:
         return amount
 
     def deliver_transfers(self) -> None:
-        """Coins between exchanges and chains arrive."""
-        due = [t for t in self.transfers if t[0] <= self.now]
+        """Coins between exchanges and chains arrive, but for those to a chain that is out."""
+        place = self.treasury.tokens
+        due = [t for t in self.transfers if t[0] <= self.now and not self.chains[place[t[3]][1]].is_out(self.now)]
         if due:
-            self.transfers = [t for t in self.transfers if t[0] > self.now]
+            self.transfers = [t for t in self.transfers if t not in due]
             for _, holder, source, target, _, amount in due:
                 self.treasury.inject(self.treasury.holder("transit"), source, -amount)
                 self.treasury.inject(holder, target, amount)

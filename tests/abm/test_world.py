@@ -195,6 +195,20 @@ class TestTransfer:
         assert at.transfers == []
         assert sound(at)
 
+    def test_a_chain_that_is_out_sends_nothing_and_takes_what_is_due_when_it_is_back(self) -> None:
+        at = world(**{"chains.alpha.outages": [[100.0, 200.0]]})
+        wallet = holder(at, ETH_bourse=5.0, ETH_alpha=5.0)
+        at.transfer(wallet, "ETH", "bourse", "alpha", 3.0)
+        at.transfer(wallet, "ETH", "alpha", "bourse", 1.0)
+        at.tape.enter("bourse", 1, 150.0)
+        assert at.transfer(wallet, "ETH", "alpha", "bourse", 1.0) == 0.0
+        at.deliver_transfers()
+        assert (holds(at, wallet, "ETH", "alpha"), holds(at, wallet, "ETH", "bourse")) == (4.0, 3.0)
+        assert sound(at)
+        at.tape.enter("bourse", 1, 200.0)
+        at.deliver_transfers()
+        assert (holds(at, wallet, "ETH", "alpha"), at.transfers) == (7.0, [])
+
     def test_no_more_than_there_is_and_nothing_of_nothing(self) -> None:
         at = world()
         wallet = holder(at, ETH_bourse=5.0)
