@@ -199,8 +199,8 @@ class TestPatience:
         model.run()
         waits = np.concatenate([np.diff(times) for times in bids.values()])
         assert len(waits) > 30
-        assert waits.min() == patience
-        assert np.median(waits) == patience
+        assert waits.min() >= patience
+        assert np.median(waits) < patience + 2.0  # a turn comes once in a cadence of a second, at any moment of it
 
 
 class TestExecution:
