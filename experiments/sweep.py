@@ -27,6 +27,7 @@ from abm.scenario import Scenario
 from experiments import store
 from experiments.design import Design, RunSpec, runs
 from experiments.effects import effects
+from experiments.interrupt import check_interrupt
 from experiments.ray_session import Session, check_request, ray_session
 from experiments.sensitivity import rank_correlations
 from experiments.store import Failed, Finished
@@ -205,6 +206,7 @@ class _Sweep:
             self._check_outcomes(outcome)
             self._submit(waiting, self.session.window)
             while self.flying:
+                check_interrupt()
                 spec, outcome = self._next()
                 self._submit(waiting, self.session.window)
                 self._keep(spec, outcome)

@@ -32,7 +32,9 @@ DRIVER = """
 import sys
 from pathlib import Path
 from experiments.design import Design
+from experiments.interrupt import listen
 from experiments.sweep import run_sweep
+listen()
 design, folder, task = sys.argv[1:4]
 address = sys.argv[4] if len(sys.argv) > 4 else None
 result = run_sweep(Design.load(design), Path(folder), workers=2, task=task, address=address)
