@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-RAY = ("raylet", "gcs_server", "dashboard", "log_monitor", "runtime_env", "monitor.py", "ray::IDLE")
+RAY = ("raylet", "gcs_server", "dashboard", "log_monitor", "runtime_env", "monitor.py", "ray::IDLE", "Agent")
 
 
 def ours(root: int) -> dict[str, float]:
