@@ -15,6 +15,7 @@ def handler() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     listen()
     yield
+    listen()  # forgets what was asked for here
     signal.signal(signal.SIGINT, before)
 
 
