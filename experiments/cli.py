@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from experiments.interrupt import listen
+from experiments.interrupt import interrupted, listen
 
 __all__ = ["main"]
 
@@ -107,6 +107,9 @@ def _guarded(call: Callable[[], Any]) -> int:
     except SystemExit:  # click's answer to a reader that has gone away
         return 0
     except Exception as error:
+        if interrupted():
+            click.echo("interrupted; nothing half-written is left", err=True)
+            return 130
         return _mistake(error)
     return result if isinstance(result, int) else 0
 

@@ -7,7 +7,7 @@ So the asking is kept, and raised again at the next step of progress.
 import signal
 from types import FrameType
 
-__all__ = ["check_interrupt", "listen"]
+__all__ = ["check_interrupt", "interrupted", "listen"]
 
 _asked: list[int] = []
 
@@ -21,6 +21,11 @@ def listen() -> None:
 def _ask(number: int, _: FrameType | None) -> None:
     _asked.append(number)
     raise KeyboardInterrupt
+
+
+def interrupted() -> bool:
+    """Whether somebody has asked to stop: then an error that follows may be a library's answer to that."""
+    return bool(_asked)
 
 
 def check_interrupt() -> None:

@@ -28,6 +28,7 @@ def command(
     from experiments.answer import print_effects
     from experiments.console import print_json, sweep_progress
     from experiments.design import Design
+    from experiments.interrupt import interrupted
     from experiments.sweep import run_sweep
 
     if workers is not None and address is not None:
@@ -37,8 +38,11 @@ def command(
     try:
         with sweep_progress(plan.name) as progress:
             result = run_sweep(plan, folder, workers=workers, address=address, resume=resume, progress=progress)
-    except KeyboardInterrupt:
-        click.echo(f"finished runs are kept; go on with: crossfire sweep {design} --out {folder} --resume", err=True)
+    except BaseException:
+        if interrupted():
+            click.echo(
+                f"finished runs are kept; go on with: crossfire sweep {design} --out {folder} --resume", err=True
+            )
         raise
     if as_json:
         print_json(
