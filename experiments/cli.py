@@ -89,7 +89,8 @@ def _crossfire(ctx: click.Context) -> None:
 def main() -> None:
     """Run the command line; exit codes: 0 done, 1 the answer is no, 2 a user's mistake, 130 interrupted."""
     listen()
-    sys.exit(_guarded(lambda: _crossfire(standalone_mode=False)))
+    code = _guarded(lambda: _crossfire(standalone_mode=False))
+    sys.exit(130 if interrupted() else code)
 
 
 def _guarded(call: Callable[[], Any]) -> int:
