@@ -347,6 +347,7 @@ def book_fill_python(
             left -= part
             count += 1
     others[count], against[count] = street, left
+    others, against = others[: count + 1].copy(), against[: count + 1].copy()
     fees = np.zeros(len(rows))
     for i in range(len(rows)):
         fees[i] = fee * abs(sizes[i]) * price
@@ -354,15 +355,15 @@ def book_fill_python(
             rows[i], market, sizes[i], price, funding, slot_market, slot_size, slot_entry, quote, long_interest, skew,
             gross,
         ):  # fmt: skip
-            return int(rows[i]), others[: count + 1].copy(), against[: count + 1].copy(), fees
+            return int(rows[i]), others, against, fees
         quote[rows[i]] -= fees[i]
-    for i in range(count + 1):
+    for i in range(len(others)):
         if not book_trade(
             others[i], market, against[i], price, funding, slot_market, slot_size, slot_entry, quote, long_interest,
             skew, gross,
         ):  # fmt: skip
-            return int(others[i]), others[: count + 1].copy(), against[: count + 1].copy(), fees
-    return -1, others[: count + 1].copy(), against[: count + 1].copy(), fees
+            return int(others[i]), others, against, fees
+    return -1, others, against, fees
 
 
 book_fill = njit(cache=True)(book_fill_python)

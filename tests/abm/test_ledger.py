@@ -289,6 +289,15 @@ class TestAccounts:
         assert np.count_nonzero(book.mode == SYSTEM) == 1
 
 
+def buys_eight(book: Ledger, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """A row buys 8 coins of market 1 where rows 2 and 3 quote 2 and 3 of a depth of 10: rows and sizes of the other side."""
+    others, against, _ = book.fill(
+        np.array([row]), np.array([8.0]), 1, 100.0, 0.0, 0.0, 5.0,
+        makers=np.array([2, 3]), quoted=np.array([2.0, 3.0]), depth=10.0, street=4,
+    )  # fmt: skip
+    return others, against
+
+
 class TestFill:
     @given(
         sizes=st.lists(SIZES, min_size=1, max_size=2), quoted=st.lists(st.floats(0.0, 9.0), min_size=2, max_size=2),
@@ -323,20 +332,14 @@ class TestFill:
     def test_makers_take_what_they_quote_over_the_depth(self) -> None:
         """8 bought against quotes of 2 and 3 of a depth of 10: 1.6, 2.4, and 4 for the street."""
         book = ledger()
-        others, against, _ = book.fill(
-            np.array([0]), np.array([8.0]), 1, 100.0, 0.0, 0.0, 5.0,
-            makers=np.array([2, 3]), quoted=np.array([2.0, 3.0]), depth=10.0, street=4,
-        )  # fmt: skip
+        others, against = buys_eight(book, 0)
         assert others.tolist() == [2, 3, 4]
         assert against.tolist() == pytest.approx([-1.6, -2.4, -4.0])
         assert book.changed.tolist() == [5.0, 0.0, 5.0, 5.0, 5.0]
 
     def test_a_maker_does_not_trade_with_itself(self) -> None:
         book = ledger()
-        others, against, _ = book.fill(
-            np.array([2]), np.array([8.0]), 1, 100.0, 0.0, 0.0, 5.0,
-            makers=np.array([2, 3]), quoted=np.array([2.0, 3.0]), depth=10.0, street=4,
-        )  # fmt: skip
+        others, against = buys_eight(book, 2)
         assert others.tolist() == [3, 4]
         assert against.tolist() == pytest.approx([-2.4, -5.6])
         assert position(book, 2, 1)[0] == 8.0
