@@ -89,8 +89,7 @@ def _crossfire(ctx: click.Context) -> None:
 def main() -> None:
     """Run the command line; exit codes: 0 done, 1 the answer is no, 2 a user's mistake, 130 interrupted."""
     listen()
-    code = _guarded(lambda: _crossfire(standalone_mode=False))
-    sys.exit(130 if interrupted() else code)
+    sys.exit(_guarded(lambda: _crossfire(standalone_mode=False)))
 
 
 def _guarded(call: Callable[[], Any]) -> int:
@@ -100,19 +99,23 @@ def _guarded(call: Callable[[], Any]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; nothing half-written is left", err=True)
-        return 130
+        return _stopped()
     except click.ClickException as error:
         click.echo(f"error: {_advised(error)}", err=True)
         return 2
     except SystemExit:  # click's answer to a reader that has gone away
         return 0
     except Exception as error:
-        if interrupted():
-            click.echo("interrupted; nothing half-written is left", err=True)
-            return 130
-        return _mistake(error)
+        return _stopped() if interrupted() else _mistake(error)
+    if interrupted():  # a library has taken the interrupt for its own
+        return _stopped()
     return result if isinstance(result, int) else 0
+
+
+def _stopped() -> int:
+    """Exit code of a call that somebody has interrupted."""
+    click.echo("interrupted; nothing half-written is left", err=True)
+    return 130
 
 
 def _advised(error: click.ClickException) -> str:
