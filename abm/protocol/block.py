@@ -49,8 +49,7 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
     protocol.liquidatable = rows
     if len(rows):
         protocol.liquidatable, view = worst_first(protocol, rows, free)
-        if protocol.spec.liquidation.route == "keeper":
-            protocol.stakes = stakes(protocol, protocol.liquidatable, view)
+        protocol.stakes = stakes(protocol, protocol.liquidatable, view)
 
 
 def _pay_withdrawals(protocol: Protocol) -> None:

@@ -49,7 +49,7 @@ class Protocol:
     liquidatable
         Rows with negative free margin at the end of the last block, worst first by share of maintenance.
     stakes
-        What closing those is about then; kept where keepers do it.
+        What closing those is about then, for keepers, who may bid whatever the protocol's own route.
     queues
         Winners in order of auto-deleveraging, by market and side, as ranked in a block (`abm.protocol.adl`).
     """
