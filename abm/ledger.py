@@ -166,16 +166,16 @@ class Ledger:
         markets = np.full(len(rows), market, np.int64)
         return np.asarray(sizes_in(rows, markets, self.slot_market, self.slot_size))
 
+    def holds(self, rows: Ints) -> NDArray[np.bool_]:
+        """bool[rows]: whether each has a position in any market."""
+        return np.asarray(self.slot_market[rows, 0] >= 0)
+
     def held(self, row: int, market: int) -> float:
         """Signed size of one row in one market, coins."""
         for k, other in enumerate(self.slot_market[row].tolist()):
             if other == market:
                 return float(self.slot_size[row, k])
         return 0.0
-
-    def holders(self, market: int, sign: float) -> Ints:
-        """Rows with a position of that sign in a market, in order of account id."""
-        return self.by_id(np.flatnonzero(self.size(np.arange(len(self)), market) * sign > 0))
 
     def trade(self, rows: Ints, markets: Ints, sizes: Floats, prices: Floats, funding: Floats, now: float) -> None:
         """Book trades one after the other: size and quote number move, opposite sides are separate entries.

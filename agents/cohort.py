@@ -137,7 +137,7 @@ class Crowd(mesa.Agent):  # type: ignore[misc]
         which = (u[:, None] >= edge).sum(axis=1)
         self._count[chosen] += 1
         self._due[chosen] += self._wait(chosen)
-        holds = (self.target.ledger.slot_market[rows] >= 0).any(axis=1)
+        holds = self.target.ledger.holds(rows)
         self._trade(chosen[(which == 0) & holds])
         self._reduce(chosen[(which == 1) & holds], self.params.reduce, "deleverage")
         self._reduce(chosen[(which == 2) & holds], 1.0, "stop")

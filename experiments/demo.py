@@ -1,6 +1,7 @@
 """The demo: a run, a sweep of it, the trace and the report.
 
-Run and sweep go on at the same time, the run and its trace in a process of their own and the sweep in Ray's workers.
+Run and sweep go on at the same time, the run in a process of its own and the sweep in Ray's workers.  The graph as
+files is left to `crossfire trace`: writing GraphML takes as long as reading the report.
 """
 
 import contextlib
@@ -12,7 +13,6 @@ from typing import Any
 
 import click
 
-from abm.contagion.graph import write_graph
 from abm.errors import RunFolderError
 from abm.model import Progress
 from abm.record import Record
@@ -62,6 +62,7 @@ def run_demo(out: Path, *, workers: int | None = None, as_json: bool = False) ->
         print_json(paths | {"effects": swept.effects.to_dicts()})
     else:
         print_effects(swept.effects)
+        click.echo(f"network: crossfire trace {run} writes it as GraphML and Parquet")
         click.echo(f"report:  {report}\npicture: {picture}")
     for failure in swept.failed:
         click.echo(f"failed: {failure.run}: {failure.reason}", err=True)
@@ -113,11 +114,10 @@ def _run_and_sweep(design: Design, out: Path, workers: int | None) -> tuple[Reco
 
 
 def _run(scenario: Scenario, folder: Path, news: Any) -> None:
-    """The run and its trace; its progress and its failure told."""
+    """The run and its picture; its progress and its failure told."""
     try:
         record = simulate(scenario, progress=news.put)
         record.write(folder)
-        write_graph(record, folder / "trace")
         save_picture(record, folder.parent / PICTURE)
     except KeyboardInterrupt:
         return

@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from abm.ledger import Ledger
 
-__all__ = ["Assessment", "Engine", "Sensitivity", "Terms"]
+__all__ = ["Assessment", "Engine", "Sensitivity", "Terms", "quantity_to_restore", "quantity_to_restore_python"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -119,20 +120,21 @@ class Engine(ABC):
         share = np.divide(part, total, out=np.zeros_like(part), where=total > 0)
         return np.asarray(price - share * equity / size)
 
-    def quantity_to_restore(
-        self, ledger: Ledger, terms: Terms, rows: Ints, slots: Ints, target: float, penalty: float
-    ) -> Floats:
-        """float64[rows]: how much of one position to close so that free margin is `target` times maintenance.
 
-        Closing x at price p with penalty f gains x p (m - f) of free margin, and maintenance falls by x p m:
-        x = (target MM - F) / (p (m (1 + target) - f)), the whole where that is negative or more than there is.
-        """
-        view = self.assess(ledger, terms, rows)
-        size = np.abs(ledger.slot_size[rows, slots])
-        notional = size * terms.price[ledger.slot_market[rows, slots]]
-        part = self.requirement(ledger, terms, rows)[np.arange(len(rows)), slots]
-        gain = (part * (1.0 + target) - penalty * notional) / np.maximum(size, 1e-300)
-        need = target * view.mm - view.free_margin
-        with np.errstate(divide="ignore"):
-            wanted = np.where(gain > 0, need / np.where(gain > 0, gain, 1.0), np.inf)
-        return np.asarray(np.where(view.equity <= 0, size, np.clip(wanted, 0.0, size)))
+def quantity_to_restore_python(
+    size: float, notional: float, part: float, equity: float, margin_equity: float, mm: float, target: float,
+    penalty: float,
+) -> float:  # fmt: skip
+    """How much of one position to close so that free margin is `target` times maintenance, in coins.
+
+    Closing x at price p with penalty f gains x p (m - f) of free margin, and maintenance falls by x p m:
+    x = (target MM - F) / (p (m (1 + target) - f)), the whole where that is negative or more than there is.
+    `size` and `notional` of the position without sign, `part` its maintenance margin; the rest of the account, USD.
+    """
+    gain = (part * (1.0 + target) - penalty * notional) / max(size, 1e-300)
+    if equity <= 0.0 or gain <= 0.0:
+        return size
+    return min(max((target * mm - (margin_equity - mm)) / gain, 0.0), size)
+
+
+quantity_to_restore = njit(cache=True)(quantity_to_restore_python)

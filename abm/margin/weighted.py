@@ -21,6 +21,8 @@ __all__ = [
     "free_margin_kernel",
     "free_margin_kernel_python",
     "initial_fraction",
+    "requirement_kernel",
+    "requirement_kernel_python",
 ]
 
 Floats = NDArray[np.float64]
@@ -115,6 +117,21 @@ def assess_kernel_python(
 assess_kernel = njit(cache=True)(assess_kernel_python)
 
 
+def requirement_kernel_python(rows: Ints, slot_market: NDArray[np.int16], slot_size: Floats, weight: Floats) -> Floats:
+    """float64[rows, K]: |size| * weight of its market, by slot."""
+    result = np.zeros((len(rows), slot_market.shape[1]))
+    for i in range(len(rows)):
+        for k in range(slot_market.shape[1]):
+            m = slot_market[rows[i], k]
+            if m < 0:
+                break
+            result[i, k] = abs(slot_size[rows[i], k]) * weight[m]
+    return result
+
+
+requirement_kernel = njit(cache=True)(requirement_kernel_python)
+
+
 class Weighted(Engine):
     """Margin as a weighted sum; cross and isolated accounts alike (an isolated one holds one position)."""
 
@@ -158,6 +175,8 @@ class Weighted(Engine):
 
     def requirement(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """|size| * price * mmf by slot."""
-        market = ledger.slot_market[rows]
-        weight = np.append(terms.price * terms.mmf, 0.0)[market]
-        return np.asarray(np.abs(ledger.slot_size[rows]) * weight)
+        return np.asarray(
+            requirement_kernel(
+                np.asarray(rows, np.int64), ledger.slot_market, ledger.slot_size, terms.price * terms.mmf
+            )
+        )  # fmt: skip

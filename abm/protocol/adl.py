@@ -109,8 +109,8 @@ def _queue(protocol: Protocol, market: int, side: float) -> Ints:
     ledger, now = protocol.ledger, protocol.tape.time
     ranked, winners = protocol.queues.get((market, side), (-np.inf, np.zeros(0, np.int64)))
     if ranked != now:
-        winners = ledger.holders(market, side)
-        winners = winners[ledger.mode[winners] != SYSTEM]
+        held = ledger.size(np.arange(len(ledger)), market) * side
+        winners = np.flatnonzero((held > 0.0) & (ledger.mode != SYSTEM))
         winners = winners[np.lexsort((ledger.id[winners], -scores(protocol, winners, market)))]
         protocol.queues[market, side] = now, winners
     return winners

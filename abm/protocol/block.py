@@ -21,6 +21,9 @@ __all__ = ["close_for_keeper", "in_breach", "run_block"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+NOBODY = Assessment(*np.zeros((5, 0)))
+"""What an assessment of no account comes to."""
+
 
 def run_block(protocol: Protocol, episodes: Episodes) -> None:
     """What the protocol does in a block after the transactions.
@@ -33,23 +36,25 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
     protocol.snapshot(now)
     protocol.credit_remote(now)
     _pay_withdrawals(protocol)
+    ranked, view = _look(protocol, episodes)
     for _ in range(protocol.spec.liquidation.rounds):
-        rows, free = find_breached(protocol)
-        heal(protocol, free, episodes.quiet)
-        if not len(rows):
-            break
-        record_breaches(protocol, rows, free, episodes)
-        if not _serve(protocol, *worst_first(protocol, rows, free)):
+        if not len(ranked) or not _serve(protocol, ranked, view):
             break
         protocol.refresh(now)
-    else:
-        rows, free = find_breached(protocol)
-        heal(protocol, free, episodes.quiet)
-        record_breaches(protocol, rows, free, episodes)
-    protocol.liquidatable = rows
-    if len(rows):
-        protocol.liquidatable, view = worst_first(protocol, rows, free)
-        protocol.stakes = stakes(protocol, protocol.liquidatable, view)
+        ranked, view = _look(protocol, episodes)
+    protocol.liquidatable = ranked
+    if len(ranked):
+        protocol.stakes = stakes(protocol, ranked, view)
+
+
+def _look(protocol: Protocol, episodes: Episodes) -> tuple[Ints, Assessment]:
+    """Breaches that have healed are closed, new ones recorded; the rows in breach, worst first, and their assessment."""
+    rows, free = find_breached(protocol)
+    heal(protocol, free, episodes.quiet)
+    if not len(rows):
+        return rows, NOBODY
+    record_breaches(protocol, rows, free, episodes)
+    return worst_first(protocol, rows, free)
 
 
 def _pay_withdrawals(protocol: Protocol) -> None:
@@ -63,7 +68,7 @@ def _serve(protocol: Protocol, rows: Ints, view: Assessment) -> bool:
     """Serve breaches by the protocol itself, worst first, as assessed; whether anything was done."""
     ledger = protocol.ledger
     rule = protocol.spec.liquidation
-    holds = (ledger.slot_market[rows] >= 0).any(axis=1)
+    holds = ledger.holds(rows)
     take_home(protocol, ledger.by_id(rows[~holds]))
     backs = (ledger.coins[rows] > 0.0).any(axis=1)
     owes = ledger.quote[rows] < 0.0
@@ -73,11 +78,11 @@ def _serve(protocol: Protocol, rows: Ints, view: Assessment) -> bool:
     for row in rows[~holds & ~backs & owes]:
         cover(protocol, int(row))
         done = True
-    taken = rows[stuck][: rule.per_round]
-    left = take_over(protocol, taken) if len(taken) else taken
+    taken = np.flatnonzero(stuck)[: rule.per_round]
+    left = taken[take_over(protocol, rows[taken])]
     done |= len(left) < len(taken)
-    mine = np.concatenate([left, rows[holds & ~stuck]]) if rule.route == "book" else left
-    done |= _close(protocol, mine[: rule.per_round], "", "book")
+    mine = np.concatenate([left, np.flatnonzero(holds & ~stuck)]) if rule.route == "book" else left
+    done |= _close(protocol, rows[mine[: rule.per_round]], "", "book")
     # a keeper lives on a penalty, and an account that is worth nothing pays none
     unsold = late | (view.equity <= 0.0) | (rule.route != "keeper")
     seized = ~holds & backs & owes & unsold
@@ -88,7 +93,8 @@ def _serve(protocol: Protocol, rows: Ints, view: Assessment) -> bool:
 def _close(protocol: Protocol, rows: Ints, keeper: str, route: str) -> bool:
     if not len(rows):
         return False
-    slots, quantities = wanted(protocol, rows)
+    view = protocol.engine.assess(protocol.ledger, protocol.terms, rows)
+    slots, quantities, _ = wanted(protocol, rows, view)
     before = protocol.ledger.gross.sum()
     close_positions(protocol, rows, slots, quantities, [keeper] * len(rows), route)
     return bool(protocol.ledger.gross.sum() > before)
@@ -110,7 +116,7 @@ def in_breach(protocol: Protocol, ids: Ints) -> Ints:
     if not len(rows):
         return rows
     protocol.refresh(protocol.tape.time)
-    take_home(protocol, ledger.by_id(rows[~(ledger.slot_market[rows] >= 0).any(axis=1)]))
+    take_home(protocol, ledger.by_id(rows[~ledger.holds(rows)]))
     return rows[protocol.engine.free_margin(ledger, protocol.terms, rows) < 0.0]
 
 
@@ -120,10 +126,11 @@ def close_for_keeper(protocol: Protocol, rows: Ints, keeper: str, holder: int) -
     The reward is the keeper's share of the penalty, paid to `holder` as far as the protocol has cash here.
     """
     ledger = protocol.ledger
-    holds = (ledger.slot_market[rows] >= 0).any(axis=1)
+    holds = ledger.holds(rows)
     penalties = np.zeros(len(rows))
     if holds.any():
-        slots, quantities = wanted(protocol, rows[holds])
+        view = protocol.engine.assess(ledger, protocol.terms, rows[holds])
+        slots, quantities, _ = wanted(protocol, rows[holds], view)
         penalties[holds] = close_positions(
             protocol, rows[holds], slots, quantities, [keeper] * int(holds.sum()), "keeper"
         )  # fmt: skip

@@ -10,14 +10,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from abm.margin.engine import Assessment
+from abm.margin.engine import Assessment, quantity_to_restore
 
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
 
-__all__ = ["Stakes", "close_positions", "sell_collateral", "stakes", "swap", "take_home", "wanted", "worst_first"]
+__all__ = [
+    "Stakes",
+    "close_positions",
+    "sell_collateral",
+    "stakes",
+    "swap",
+    "take_home",
+    "wanted",
+    "wanted_kernel",
+    "wanted_kernel_python",
+    "worst_first",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,8 +48,7 @@ class Stakes:
 def stakes(protocol: Protocol, rows: Ints, view: Assessment) -> Stakes:
     """The stakes of some accounts, as assessed."""
     ledger, terms = protocol.ledger, protocol.terms
-    slots, quantity = wanted(protocol, rows)
-    part = protocol.engine.requirement(ledger, terms, rows)[np.arange(len(rows)), slots]
+    slots, quantity, part = wanted(protocol, rows, view)
     size = np.abs(ledger.slot_size[rows, slots])
     closed = np.divide(quantity, size, out=np.zeros(len(rows)), where=size > 0)
     share = np.divide(part, view.mm, out=np.zeros(len(rows)), where=view.mm > 0) * closed
@@ -55,22 +66,46 @@ def worst_first(protocol: Protocol, rows: Ints, free: Floats) -> tuple[Ints, Ass
     return rows[order], view.of(order)
 
 
-def wanted(protocol: Protocol, rows: Ints) -> tuple[Ints, Floats]:
-    """For each account the position to close next, as a slot, and how much of it, in coins without sign.
+def wanted(protocol: Protocol, rows: Ints, view: Assessment) -> tuple[Ints, Floats, Floats]:
+    """For each account, as assessed, the position to close next, as a slot, how much of it, in coins without sign, and
+    its maintenance margin, USD.
 
     The position with the largest maintenance requirement goes first; the policy `partial` closes what restores the
     target, `whole` all of it.
     """
-    rule = protocol.spec.liquidation
-    ledger, terms = protocol.ledger, protocol.terms
-    slots = np.argmax(protocol.engine.requirement(ledger, terms, rows), axis=1)
-    size = np.abs(ledger.slot_size[rows, slots])
-    if rule.policy == "whole":
-        return slots, size
-    quantity = protocol.engine.quantity_to_restore(ledger, terms, rows, slots, rule.target, rule.penalty)
-    quantity = np.maximum(quantity, rule.least * size)
-    small = size * terms.price[ledger.slot_market[rows, slots]] <= rule.dust
-    return slots, np.asarray(np.where(small, size, quantity))
+    rule, ledger, terms = protocol.spec.liquidation, protocol.ledger, protocol.terms
+    slots, quantities, parts = wanted_kernel(
+        rows, ledger.slot_market, ledger.slot_size, protocol.engine.requirement(ledger, terms, rows), terms.price,
+        view.equity, view.margin_equity, view.mm, rule.policy == "whole", rule.target, rule.penalty, rule.least,
+        rule.dust,
+    )  # fmt: skip
+    return slots, quantities, parts
+
+
+def wanted_kernel_python(
+    rows: Ints, slot_market: NDArray[np.int16], slot_size: Floats, requirement: Floats, price: Floats, equity: Floats,
+    margin_equity: Floats, mm: Floats, whole: bool, target: float, penalty: float, least: float, dust: float,
+) -> tuple[Ints, Floats, Floats]:  # fmt: skip
+    """int64[rows], float64[rows] twice: `wanted` of accounts whose positions require `requirement` float64[rows, K]."""
+    slots, quantities, parts = np.zeros(len(rows), np.int64), np.zeros(len(rows)), np.zeros(len(rows))
+    for i in range(len(rows)):
+        row = rows[i]
+        if slot_market[row, 0] < 0:
+            continue
+        slot = np.argmax(requirement[i])
+        size = abs(slot_size[row, slot])
+        notional = size * price[slot_market[row, slot]]
+        quantity = size
+        if not whole and notional > dust:
+            quantity = quantity_to_restore(
+                size, notional, requirement[i, slot], equity[i], margin_equity[i], mm[i], target, penalty
+            )
+            quantity = max(quantity, least * size)
+        slots[i], quantities[i], parts[i] = slot, quantity, requirement[i, slot]
+    return slots, quantities, parts
+
+
+wanted_kernel = njit(cache=True)(wanted_kernel_python)
 
 
 def close_positions(
@@ -183,7 +218,7 @@ def take_home(protocol: Protocol, rows: Ints) -> None:
     missing from its cash (`in_transit`), which withdrawals and rewards wait for.
     """
     ledger = protocol.ledger
-    for h, (asset, _) in enumerate(protocol.collaterals):
+    for h, (asset, _) in enumerate(protocol.collaterals if len(rows) else ()):
         bridge = protocol.remote.bridge[h]
         if asset != protocol.spec.settlement or bridge is None:
             continue

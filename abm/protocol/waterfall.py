@@ -69,19 +69,21 @@ def log_loss(protocol: Protocol, row: int, layer: str, amount: float) -> None:
         tape.event("loss_vault", protocol.name, protocol.vault_id, "", protocol.spec.settlement, -amount, breach)
 
 
-def take_over(protocol: Protocol, rows: Ints) -> Ints:
-    """Give accounts that nobody closes to the vault, or close them against winners; the rows that nobody took."""
-    ledger = protocol.ledger
-    left = list(rows)
-    for layer in protocol.spec.liquidation.waterfall:
+def take_over(protocol: Protocol, rows: Ints) -> NDArray[np.bool_]:
+    """Give accounts that nobody closes to the vault, or close them against winners; bool[rows]: which still hold
+    positions that nobody took."""
+    left = np.ones(len(rows), np.bool_)
+    for layer in protocol.spec.liquidation.waterfall if len(rows) else ():
         if layer == "vault":
-            fits = _vault_room(protocol, np.array(left, dtype=np.int64))
-            left = [row for row, go in zip(left, fits, strict=True) if not (go and _vault_takes(protocol, int(row)))]
+            able, take = _vault_room, _vault_takes
         elif layer == "adl":
-            allowed = triggered(protocol, np.array(left, dtype=np.int64))
-            left = [row for row, go in zip(left, allowed, strict=True) if not (go and _deleverage(protocol, int(row)))]
-    held = np.array(left, dtype=np.int64)
-    return np.asarray(held[(ledger.slot_market[held] >= 0).any(axis=1)])
+            able, take = triggered, _deleverage
+        else:
+            continue
+        waiting = np.flatnonzero(left)
+        for i in waiting[able(protocol, rows[waiting])].tolist():
+            left[i] = not take(protocol, int(rows[i]))
+    return left & protocol.ledger.holds(rows)
 
 
 def _deleverage(protocol: Protocol, row: int) -> bool:

@@ -259,15 +259,6 @@ class TestAccounts:
         assert position(book, 1, 1) == (3.0, 10.0)
         assert book.id[book.by_id(np.arange(ACCOUNTS))].tolist() == [100, 200, 300, 400, 500]
 
-    def test_holders_are_those_of_one_side_in_order_of_id(self) -> None:
-        book = ledger()
-        book.permute(np.array([4, 2, 0, 3, 1]))
-        for account, size in ((500, 1.0), (100, 2.0), (300, -3.0)):
-            trade(book, book.row(account), 1, size, 10.0)
-        assert book.id[book.holders(1, 1.0)].tolist() == [100, 500]
-        assert book.id[book.holders(1, -1.0)].tolist() == [300]
-        assert len(book.holders(0, 1.0)) == 0
-
     @given(trades=TRADES)
     @settings(max_examples=30, deadline=None)
     def test_sizes_compiled_and_reference_agree(self, trades: list[tuple[int, int, float, float]]) -> None:

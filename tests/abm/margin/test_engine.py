@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abm.ledger import Ledger
-from abm.margin.engine import Terms
+from abm.margin.engine import Terms, quantity_to_restore, quantity_to_restore_python
 from tests.abm.margin.ledgers import ENGINE, filled, ledgers, terms, view
 
 QUIET = np.zeros(3)
@@ -19,6 +19,17 @@ def close(book: Ledger, at: Terms, row: int, slot: int, quantity: float, price: 
         np.array([row]), np.array([market]), np.array([-np.sign(size) * quantity]), np.array([price]), at.funding, 0.0
     )  # fmt: skip
     book.quote[row] -= penalty * quantity * price
+
+
+def restoring(book: Ledger, at: Terms, target: float, penalty: float, row: int = 0) -> float:
+    """How much of an account's first position restores the target."""
+    before, size = view(book, at, row), abs(float(book.slot_size[row, 0]))
+    notional = size * float(at.price[book.slot_market[row, 0]])
+    part = float(ENGINE.requirement(book, at, np.array([row]))[0, 0])
+    account = (float(before.equity[0]), float(before.margin_equity[0]), float(before.mm[0]))
+    found = float(quantity_to_restore(size, notional, part, *account, target, penalty))
+    assert found == quantity_to_restore_python(size, notional, part, *account, target, penalty)
+    return found
 
 
 class TestBankruptcyPrice:
@@ -66,8 +77,7 @@ class TestQuantityToRestore:
         at = terms(funding=QUIET)
         book = filled([-600.0], [[1.0, 0.0, 0.0]], [[0.0, 0.0]], QUIET)
         assert view(book, at).equity[0] == 1_400.0
-        found = ENGINE.quantity_to_restore(book, at, np.array([0]), np.array([0]), 0.2, 0.0)
-        assert found[0] == pytest.approx(1.0 - 1_400.0 / 1_800.0)
+        assert restoring(book, at, 0.2, 0.0) == pytest.approx(1.0 - 1_400.0 / 1_800.0)
 
     @given(case=ledgers(), target=st.floats(0.0, 1.0), penalty=st.floats(0.0, 0.02))
     @settings(max_examples=100, deadline=None)
@@ -78,9 +88,7 @@ class TestQuantityToRestore:
         for row in np.flatnonzero(book.slot_market[:, 0] >= 0):
             size, before = abs(book.slot_size[row, 0]), view(book, at, row)
             market = int(book.slot_market[row, 0])
-            wanted = float(
-                ENGINE.quantity_to_restore(book, at, np.array([row]), np.array([0]), target, penalty)[0]
-            )  # fmt: skip
+            wanted = restoring(book, at, target, penalty, row)
             assert 0.0 <= wanted <= size
             if before.equity[0] <= 0.0:
                 assert wanted == size
@@ -99,7 +107,7 @@ class TestQuantityToRestore:
         book, at = case
         for row in np.flatnonzero(book.slot_market[:, 0] >= 0):
             size, before = abs(book.slot_size[row, 0]), view(book, at, row)
-            wanted = float(ENGINE.quantity_to_restore(book, at, np.array([row]), np.array([0]), target, 0.0)[0])
+            wanted = restoring(book, at, target, 0.0, row)
             if before.equity[0] > 0.0 and 0.0 < wanted < size:
                 close(book, at, row, 0, part * wanted, float(at.price[book.slot_market[row, 0]]))
                 after = view(book, at, row)
@@ -107,10 +115,8 @@ class TestQuantityToRestore:
 
     def test_a_penalty_that_eats_the_relief_takes_the_whole(self) -> None:
         book = filled([-600.0], [[1.0, 0.0, 0.0]], [[0.0, 0.0]], QUIET)
-        found = ENGINE.quantity_to_restore(book, terms(funding=QUIET), np.array([0]), np.array([0]), 0.0, 0.05)
-        assert found[0] == 1.0
+        assert restoring(book, terms(funding=QUIET), 0.0, 0.05) == 1.0
 
     def test_an_account_worth_nothing_is_closed_whole(self) -> None:
         book = filled([-2_100.0], [[1.0, 0.0, 0.0]], [[0.0, 0.0]], QUIET)
-        found = ENGINE.quantity_to_restore(book, terms(funding=QUIET), np.array([0]), np.array([0]), 0.0, 0.0)
-        assert found[0] == 1.0
+        assert restoring(book, terms(funding=QUIET), 0.0, 0.0) == 1.0

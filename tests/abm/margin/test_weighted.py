@@ -15,6 +15,8 @@ from abm.margin.weighted import (
     gross_kernel,
     gross_kernel_python,
     initial_fraction,
+    requirement_kernel,
+    requirement_kernel_python,
 )
 from tests.abm.margin.ledgers import COINS, ENGINE, MARKETS, filled, ledger, ledgers, terms, view
 
@@ -109,6 +111,8 @@ class TestKernels:
             at.coin_price, factor,
         )  # fmt: skip
         np.testing.assert_array_equal(assess_kernel(*assess), assess_kernel_python(*assess))
+        needs = (some, book.slot_market, book.slot_size, at.price * at.mmf)
+        np.testing.assert_array_equal(requirement_kernel(*needs), requirement_kernel_python(*needs))
 
     @given(case=ledgers())
     @settings(max_examples=60, deadline=None)

@@ -4,8 +4,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from abm.protocol.liquidation import close_positions, sell_collateral, wanted, worst_first
+from abm.ledger import Ledger
+from abm.margin.engine import Terms
+from abm.protocol.liquidation import (
+    close_positions,
+    sell_collateral,
+    wanted,
+    wanted_kernel,
+    wanted_kernel_python,
+    worst_first,
+)
+from tests.abm.margin.ledgers import ENGINE, ledgers
 from tests.abm.protocol.bench import AWAY, BTC, ETH, HOME, Bench
 
 BOOK = {"route": "book", "fund": 0.0, "vault": 0.0, "dust": 0.0}
@@ -50,9 +62,35 @@ class TestPartial:
         bench = Bench(BOOK)
         ann = bench.account("ann", 1000.0, held=[(BTC, 0.1), (ETH, 5.0)])
         bench.move(BTC=47_000.0, ETH=1_940.0)
-        slots, quantities = wanted(bench.protocol, bench.rows(ann))
+        protocol, rows = bench.protocol, bench.rows(ann)
+        slots, quantities, parts = wanted(protocol, rows, protocol.engine.assess(protocol.ledger, protocol.terms, rows))
+        assert parts[0] == protocol.engine.requirement(protocol.ledger, protocol.terms, rows)[0, slots[0]]
         assert bench.protocol.ledger.slot_market[bench.row(ann), slots[0]] == ETH
         assert 0.0 < quantities[0] < 5.0
+
+    @given(
+        case=ledgers(), whole=st.booleans(), target=st.floats(0.0, 1.0), least=st.floats(0.0, 1.0),
+        dust=st.sampled_from([0.0, 5_000.0]),
+    )  # fmt: skip
+    @settings(max_examples=60, deadline=None)
+    def test_kernel_and_reference_are_equal_and_want_the_largest(
+        self, case: tuple[Ledger, Terms], whole: bool, target: float, least: float, dust: float
+    ) -> None:
+        book, at = case
+        rows = np.arange(len(book))[::-1].copy()
+        view, needs = ENGINE.assess(book, at, rows), ENGINE.requirement(book, at, rows)
+        given_ = (
+            rows, book.slot_market, book.slot_size, needs, at.price, view.equity, view.margin_equity, view.mm, whole,
+            target, 0.01, least, dust,
+        )  # fmt: skip
+        slots, quantities, parts = wanted_kernel(*given_)
+        for found, other in zip((slots, quantities, parts), wanted_kernel_python(*given_), strict=True):
+            np.testing.assert_array_equal(found, other)
+        size = np.abs(book.slot_size[rows, slots])
+        np.testing.assert_array_equal(parts, needs.max(axis=1))
+        assert np.all((least * size <= quantities) & (quantities <= size))
+        if whole:
+            np.testing.assert_array_equal(quantities, size)
 
     def test_worst_first_goes_by_free_margin_over_maintenance(self) -> None:
         bench = Bench(BOOK)

@@ -37,7 +37,7 @@ def test_the_demo_runs_sweeps_traces_and_reports_in_the_place_of_an_earlier_one(
     told = json.loads(answer.out)
     assert set(told) == set(example("demo"))
     assert all(Path(told[key]).exists() for key in ("report", "picture", "run", "sweep"))
-    for name in ("report.html", "cascade.png", "crash/breaches.parquet", "crash/trace/cascade.graphml"):
+    for name in ("report.html", "cascade.png", "crash/breaches.parquet", "crash/cascade_edges.parquet"):
         assert Path("demo", name).is_file(), name
     assert len(list(Path("demo/sweep/runs").iterdir())) == 2
     assert not Path("demo/old.html").exists()
