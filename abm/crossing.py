@@ -76,7 +76,7 @@ class Crossing:
 
         The reason is the bridge's own, or `funds`: a holder has not what it is to send.
         """
-        total = float(np.sum(amounts))
+        total = float(amounts.sum())
         at_source, at_target = self.tokens(bridge)
         if not self._treasury.covers(sources, at_source if to_target else at_target, amounts).all():
             return "funds"
@@ -106,7 +106,7 @@ class Crossing:
                 self._treasury.distribute(self.vault(bridge), payload.holders, source, payload.amounts)
             if payload.arrived is not None:
                 payload.arrived()
-            self._tape.event("bridge_arrive", "", -1, "", bridge.spec.asset, float(np.sum(payload.amounts)), message.id)
+            self._tape.event("bridge_arrive", "", -1, "", bridge.spec.asset, float(payload.amounts.sum()), message.id)
 
     def _forged(self, bridge: Bridge, message: Message) -> _Payload:
         """A forged message pays the attacker; booked under its own name, as nothing backs it."""

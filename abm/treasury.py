@@ -103,7 +103,7 @@ class Treasury:
         """`inject` for many holders, which must differ from each other."""
         self._check_all(holders, token, -amounts)
         self.balance[holders, token] += amounts
-        self._grown(token, float(np.sum(amounts)))
+        self._grown(token, float(amounts.sum()))
 
     def move(self, source: int, target: int, token: int, amount: float) -> None:
         """From one holder to another.
@@ -127,7 +127,7 @@ class Treasury:
         """
         self._check_all(sources, token, amounts)
         np.subtract.at(self.balance[:, token], sources, amounts)
-        self.balance[target, token] += float(np.sum(amounts))
+        self.balance[target, token] += float(amounts.sum())
 
     def distribute(self, source: int, targets: NDArray[np.int64], token: int, amounts: NDArray[np.float64]) -> None:
         """From one holder to many; a holder may appear twice.
@@ -137,7 +137,7 @@ class Treasury:
         ValueError
             The source has not that much.
         """
-        total = float(np.sum(amounts))
+        total = float(amounts.sum())
         self._check(source, token, total)
         self.balance[source, token] -= total
         np.add.at(self.balance[:, token], targets, amounts)

@@ -125,7 +125,7 @@ class Keeper(Resident):
         away = front[fits] * self._remote_part(rows, at_stake.equity)[fits]
         close_for_keeper(p, rows[fits], self.name, self.holder)
         free = self.world.now + self.params.settle
-        self.locks += [(free, float(np.sum(front[fits] - away))), (free + self._bridge_wait(), float(np.sum(away)))]
+        self.locks += [(free, float(np.sum(front[fits] - away))), (free + self._bridge_wait(), float(away.sum()))]
 
     def _remote_part(self, rows: Ints, equity: Floats) -> Floats:
         """Part of what each account is worth, debts apart, that lies on other chains."""

@@ -89,14 +89,13 @@ def _told(record: Record) -> str:
 
 
 def _run_and_sweep(design: Design, out: Path, workers: int | None) -> tuple[Record, SweepResult]:
-    """The run in a process of its own; the sweep from here, once the run is under way and all is compiled."""
+    """The run in a process of its own, the sweep from here."""
     context = multiprocessing.get_context("spawn")
     news: multiprocessing.Queue[Progress | str] = context.Queue()
     run = context.Process(target=_run, args=(Scenario.load("crash"), out / "crash", news), daemon=True)
     run.start()
     try:
         with TwoBars("crash", design.name) as bars:
-            bars.run(_next(news, run))
 
             def told(progress: SweepProgress) -> None:
                 bars.sweep(progress)
@@ -110,6 +109,8 @@ def _run_and_sweep(design: Design, out: Path, workers: int | None) -> tuple[Reco
     finally:
         run.terminate()
         run.join()
+    if run.exitcode:
+        raise RuntimeError(f"the run of `crash` ended without a word (exit code {run.exitcode})")
     return Record.read(out / "crash"), swept
 
 
@@ -129,18 +130,6 @@ def _show(told: Progress | str, bars: TwoBars) -> None:
     if isinstance(told, str):
         raise RuntimeError(f"the run of `crash` failed: {told}")
     bars.run(told)
-
-
-def _next(news: Any, run: Any) -> Progress:
-    """The run's first word."""
-    while True:
-        with contextlib.suppress(queue.Empty):
-            told = news.get(timeout=1.0)
-            if isinstance(told, str):
-                raise RuntimeError(f"the run of `crash` failed: {told}")
-            return told  # type: ignore[no-any-return]
-        if not run.is_alive() and news.empty():
-            raise RuntimeError("the run of `crash` ended without a word")
 
 
 def _clear(out: Path) -> None:

@@ -82,7 +82,7 @@ def deleverage(protocol: Protocol, row: int, slot: int) -> float:
     price = _price(protocol, row, slot)
     sign = float(np.sign(size))
     winners, taken = _allocate(protocol, market, -sign, abs(size), price)
-    closed = float(np.sum(taken))
+    closed = float(taken.sum())
     if closed == 0.0:
         return 0.0
     missing = max(-float(protocol.engine.assess(ledger, protocol.terms, np.array([row])).equity[0]), 0.0)
@@ -130,7 +130,7 @@ def _allocate(protocol: Protocol, market: int, side: float, quantity: float, pri
         held[(ledger.breach[winners] >= 0) | (worth <= 0.0)] = 0.0
         if loss > 0.0:
             held = np.minimum(held, np.maximum(worth, 0.0) / loss)
-        total = float(np.sum(held))
+        total = float(held.sum())
         if total >= quantity or reach >= len(queue):
             break
         reach *= 8
@@ -160,7 +160,7 @@ def _log(protocol: Protocol, market: int, everyone: Ints, sizes: Floats, price: 
 def _log_losses(protocol: Protocol, row: int, winners: Ints, given_up: Floats, missing: float) -> None:
     """What the winners gave up: as far as it covers what was missing, and the rest."""
     ledger, tape = protocol.ledger, protocol.tape
-    breach, total = int(ledger.breach[row]), float(np.sum(given_up))
+    breach, total = int(ledger.breach[row]), float(given_up.sum())
     part = min(missing / total, 1.0) if total > 0.0 else 0.0
     part = 1.0 if part > 1.0 - ROUNDING else part
     if part > 0.0:

@@ -138,5 +138,5 @@ def close_for_keeper(protocol: Protocol, rows: Ints, keeper: str, holder: int) -
     if backed.any():
         penalties[backed] = sell_collateral(protocol, rows[backed], [keeper] * int(backed.sum()), "keeper")
     rewards = penalties * protocol.spec.liquidation.keeper_share
-    protocol.reward(holder, float(np.sum(rewards)), keeper)
+    protocol.reward(holder, float(rewards.sum()), keeper)
     return np.asarray(rewards)

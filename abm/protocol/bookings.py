@@ -31,14 +31,16 @@ def log_bookings(protocol: Protocol, *bookings: Booking) -> None:
     """Log several kinds in one go: a fill, its other side, its fees."""
     counts = [len(b.rows) for b in bookings]
     time, chain, block = protocol.tape.place
-
-    def spread(values: list[str]) -> list[str]:
-        return [value for value, n in zip(values, counts, strict=True) for _ in range(n)]
-
+    kinds: list[str] = []
+    markets: list[str] = []
+    assets: list[str] = []
+    for b, n in zip(bookings, counts, strict=True):
+        kinds += [b.kind] * n
+        markets += [b.market] * n
+        assets += [b.asset] * n
     protocol.tape.log.rows(
-        "events", sum(counts), time=time, chain=chain, block=block, kind=spread([b.kind for b in bookings]),
-        protocol=protocol.name, account=protocol.ledger.id[np.concatenate([b.rows for b in bookings])],
-        market=spread([b.market for b in bookings]), asset=spread([b.asset for b in bookings]),
+        "events", len(kinds), time=time, chain=chain, block=block, kind=kinds, protocol=protocol.name,
+        account=protocol.ledger.id[np.concatenate([b.rows for b in bookings])], market=markets, asset=assets,
         amount=np.concatenate([b.amounts for b in bookings]), ref=-1,
         price=np.repeat([b.price for b in bookings], counts),
     )  # fmt: skip

@@ -128,7 +128,7 @@ def close_positions(
             continue
         got, price, move = protocol.fill(who, market, sizes[chosen], "liquidation")
         penalties[chosen] = _penalties(protocol, who, np.abs(got) * price)
-        net = float(np.sum(got))
+        net = float(got.sum())
         share = got / net if move >= 0 else np.zeros(len(got))
         names = [keepers[i] for i in chosen]
         _log(protocol, who, protocol.markets[market], got, price, penalties[chosen], names, route, move, share)
@@ -156,7 +156,7 @@ def _penalties(protocol: Protocol, rows: Ints, notional: Floats) -> Floats:
     equity = protocol.engine.assess(protocol.ledger, protocol.terms, rows).equity
     penalty = np.minimum(protocol.spec.liquidation.penalty * notional, np.maximum(equity, 0.0))
     protocol.ledger.quote[rows] -= penalty
-    protocol.fund += float(np.sum(penalty))
+    protocol.fund += float(penalty.sum())
     protocol.log_rows("penalty", rows, "", protocol.spec.settlement, -penalty)
     return np.asarray(penalty)
 
@@ -180,7 +180,7 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
         if not len(chosen):
             continue
         who, sold = rows[chosen], amounts[chosen]
-        order = -float(np.sum(sold))
+        order = -float(sold.sum())
         if abs(tape.books.room(book, order, tape.time)) < least * abs(order):
             continue
         done = tape.execute(book, order, "liquidation")
@@ -189,7 +189,7 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
         penalty = np.minimum(rate * proceeds, np.maximum(ledger.quote[who] + proceeds, 0.0))
         swap(protocol, h, who, sold, proceeds, penalty)
         penalties[chosen] += penalty
-        share = sold / np.sum(sold) if done.move >= 0 else np.zeros(len(sold))
+        share = sold / sold.sum() if done.move >= 0 else np.zeros(len(sold))
         names = [keepers[i] for i in chosen]
         _log(protocol, who, asset, -sold, done.fill.price, penalty, names, route, done.move, share)
         protocol.log_rows("seized", who, asset, protocol.asset_name(h), -sold)
@@ -202,12 +202,12 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
 def swap(protocol: Protocol, h: int, rows: Ints, sold: Floats, proceeds: Floats, penalty: Floats) -> None:
     """Coins to the market, its settlement coins to the protocol, the account's balances, the penalty to the fund."""
     treasury, ledger = protocol.treasury, protocol.ledger
-    treasury.move(protocol.holder, treasury.outside, protocol.coin_tokens[h], float(np.sum(sold)))
-    treasury.move(treasury.outside, protocol.holder, protocol.cash_token, float(np.sum(proceeds)))
+    treasury.move(protocol.holder, treasury.outside, protocol.coin_tokens[h], float(sold.sum()))
+    treasury.move(treasury.outside, protocol.holder, protocol.cash_token, float(proceeds.sum()))
     ledger.coins[rows, h] = np.maximum(ledger.coins[rows, h] - sold, 0.0)
     ledger.quote[rows] += proceeds - penalty
     ledger.changed[rows] = protocol.tape.time
-    protocol.fund += float(np.sum(penalty))
+    protocol.fund += float(penalty.sum())
 
 
 def take_home(protocol: Protocol, rows: Ints) -> None:
@@ -224,7 +224,7 @@ def take_home(protocol: Protocol, rows: Ints) -> None:
             continue
         amounts = np.minimum(_owed_at_home(protocol, rows), ledger.coins[rows, h])
         who, amounts = rows[amounts > 0.0], amounts[amounts > 0.0]
-        if not len(who) or not protocol.carry_home(bridge, h, float(np.sum(amounts))):
+        if not len(who) or not protocol.carry_home(bridge, h, float(amounts.sum())):
             continue
         ledger.coins[who, h] -= amounts
         ledger.quote[who] += amounts

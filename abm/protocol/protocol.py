@@ -201,7 +201,7 @@ class Protocol:
             self.ledger.quote[rows] += amounts
             self.ledger.deposited[rows] += amounts
         else:
-            self.treasury.inject(self.holder, self.coin_tokens[collateral], float(np.sum(amounts)))
+            self.treasury.inject(self.holder, self.coin_tokens[collateral], float(amounts.sum()))
             self.ledger.coins[rows, collateral] += amounts
             self.ledger.deposited[rows] += amounts * float(self.terms.coin_price[collateral])
         some, name = amounts != 0.0, self.asset_name(collateral)
@@ -310,7 +310,7 @@ class Protocol:
         Where the book does not take the whole net volume, the side that is too many is cut in proportion.
         """
         book = int(self.books[market])
-        net = float(np.sum(sizes))
+        net = float(sizes.sum())
         done = self.tape.execute(book, net, cause)
         got = sizes
         if done.fill.volume != net:
@@ -325,7 +325,7 @@ class Protocol:
             Booking("other_side", others, name, asset, against, price),
         ]
         if self.tape.books.fee[book] > 0.0:
-            self.fees += float(np.sum(fees))
+            self.fees += float(fees.sum())
             booked.append(Booking("fee", rows, name, self.spec.settlement, -fees))
         log_bookings(self, *booked)
         return got, price, done.move
@@ -361,7 +361,7 @@ class Protocol:
         """What does not add up, as a fraction of the gross: cash, each collateral (and the worst negative balance
         of an account in it), each market's positions."""
         ledger = self.ledger
-        claims = float(np.sum(ledger.quote)) + self.fund + self.fees + self.bad_debt
+        claims = float(ledger.quote.sum()) + self.fund + self.fees + self.bad_debt
         cash = float(self.treasury.balance[self.holder, self.cash_token]) + self.remote.in_transit
         gross = float(np.sum(np.abs(ledger.quote))) + abs(cash) + 1.0
         found = {f"cash {self.spec.settlement}": (claims - cash) / gross}

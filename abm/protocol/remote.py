@@ -89,4 +89,4 @@ class Remote:
 
     def pending(self, collateral: int) -> float:
         """Coins deposited remotely that home does not know of yet."""
-        return float(sum(np.sum(amounts) for _, amounts, c in self.announced() if c == collateral))
+        return float(sum(amounts.sum() for _, amounts, c in self.announced() if c == collateral))

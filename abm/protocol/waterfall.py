@@ -209,14 +209,14 @@ def socialise(protocol: Protocol) -> float:
     rows = ledger.by_id(np.flatnonzero(ledger.mode != SYSTEM))
     equity = protocol.engine.assess(ledger, protocol.terms, rows).equity
     rows, equity = rows[equity > 0.0], equity[equity > 0.0]
-    total = float(np.sum(equity))
+    total = float(equity.sum())
     charged = min(-protocol.bad_debt, total)
     if charged <= 0.0:
         return 0.0
     amounts = equity * (charged / total)
     ledger.quote[rows] -= amounts
     ledger.changed[rows] = tape.time
-    protocol.bad_debt += float(np.sum(amounts))
+    protocol.bad_debt += float(amounts.sum())
     protocol.log_rows("socialised", rows, "", protocol.spec.settlement, -amounts)
     tape.log.rows(
         "losses", len(amounts), time=tape.time, protocol=protocol.name, breach=-1, layer="socialise",
