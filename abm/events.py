@@ -62,7 +62,7 @@ class Log:
 
 
 def _column(chunks: list[Chunk], name: str, dtype: pl.DataType) -> pl.Series:
-    """One column of all chunks: numbers by way of NumPy, the rest by way of lists."""
+    """One column of all chunks: numbers by way of NumPy, the rest by way of lists, what is repeated once."""
     plain = dtype in (pl.Int64, pl.Float64)
     if plain and all(not isinstance(c[name], list) for _, c in chunks):
         kind = np.int64 if dtype == pl.Int64 else np.float64
@@ -72,10 +72,16 @@ def _column(chunks: list[Chunk], name: str, dtype: pl.DataType) -> pl.Series:
         ]
         return pl.Series(name, np.concatenate(parts), dtype=dtype)
     values: list[Any] = []
+    times: list[int] = []
     for n, columns in chunks:
         value = columns[name]
         if isinstance(value, np.ndarray):
-            values += value.tolist()
+            value = value.tolist()
+        if isinstance(value, list):
+            values += value
+            times += [1] * n
         else:
-            values += value if isinstance(value, list) else [value] * n
-    return pl.Series(name, values, dtype=dtype)
+            values.append(value)
+            times.append(n)
+    series = pl.Series(name, values, dtype=dtype)
+    return series.gather(np.repeat(np.arange(len(times)), times))

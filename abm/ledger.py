@@ -114,7 +114,8 @@ class Ledger:
             An id is there already.
         """
         n, first = len(ids), len(self)
-        if len(np.intersect1d(ids, self.id)) or len(np.unique(ids)) < n:
+        at = np.searchsorted(self.id, ids, sorter=self._order)
+        if np.any(self.id[self._order[at[at < first]]] == ids[at < first]) or len(set(ids.tolist())) < n:
             raise ValueError("an account of that id exists already")
         given = {"id": ids, "owner": owners, "holder": holders, "mode": mode, "cohort": cohort, "changed": now}
         for name in self._COLUMNS:
