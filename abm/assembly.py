@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from typing import Protocol as Structural
 
 import numpy as np
 import polars as pl
 
-from abm.contagion.attribution import attribute, complete
+from abm.contagion.attribution import Attribution, attribute, complete
 from abm.contagion.summary import cascade_summary
 from abm.events import Log
 from abm.ledger import MODES
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from abm.model import CrossMarginModel
 
 __all__ = [
+    "NOT_SUMMARISED",
     "Inhabitant",
     "assemble",
     "sample_accounts",
@@ -32,7 +34,11 @@ __all__ = [
     "sample_markets",
     "sample_positions",
     "sample_protocols",
+    "summarise",
 ]
+
+NOT_SUMMARISED = ("events", "accounts", "positions", "agents", "protocols", "collateral")
+"""Tables from which nothing in a summary comes."""
 
 PACKAGES = ("crossfire-risk", "mesa", "numpy", "numba", "polars", "networkx", "scipy", "ray")
 
@@ -148,21 +154,41 @@ def sample_agents(world: World, inhabitants: list[Inhabitant]) -> None:
 
 
 def assemble(model: CrossMarginModel) -> Record:
-    """The record of a run that has ended, its cascade traced."""
+    """The record of a run that has ended, its cascade traced.
+
+    Raises
+    ------
+    RuntimeError
+        Tables of the log were dropped.
+    """
+    if model.world.log.dropped:
+        raise RuntimeError("tables of this run were dropped: it has a summary and no record")
+    record = _logged(model)
+    done = attribute(record)
+    record = complete(record, done)
+    return replace(record, summary=_summary(model, record, done), manifest=_manifest(model))
+
+
+def summarise(model: CrossMarginModel) -> dict[str, Any]:
+    """The summary alone of a run that has ended; any of the tables in `NOT_SUMMARISED` may have been dropped."""
+    record = _logged(model)
+    return _summary(model, record, attribute(record))
+
+
+def _logged(model: CrossMarginModel) -> Record:
+    """The tables as the world has logged them, and those that describe it."""
     world, described = model.world, Log()
     _describe_books(described, world)
     _describe_prices(described, world)
     _describe_bridges(described, world)
     tables = {name: (described if described.counts[name] else world.log).frame(name) for name in TABLES}
     tables["breaches"] = _with_deficits(tables["breaches"], world)
-    record = Record(model.description, tables)
-    done = attribute(record)
-    record = complete(record, done)
-    tables = record.tables
-    summary = (
-        _money_summary(world, tables) | cascade_summary(record, done) | {"audit_worst": max(model.audits.values())}
-    )
-    return Record(model.description, tables, summary, _manifest(model))
+    return Record(model.description, tables)
+
+
+def _summary(model: CrossMarginModel, record: Record, done: Attribution) -> dict[str, Any]:
+    money, cascade = _money_summary(model.world, record.tables), cascade_summary(record, done)
+    return money | cascade | {"audit_worst": max(model.audits.values())}
 
 
 def _describe_books(log: Log, world: World) -> None:
@@ -235,8 +261,6 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
     paid = _totals(losses.filter(pl.col("amount") > 0).select("layer", "amount"))
     opened = _open_interest(tables["markets"], first=True)
     served = liquidations["breach"].n_unique()
-    waits = tables["events"].filter(pl.col("kind").is_in(["queued", "unqueued"])).select("kind", "amount")
-    booked = _totals(waits)
     return {
         "breaches": len(breaches),
         "accounts_breached": breaches.select("protocol", "account").n_unique(),
@@ -253,7 +277,7 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
         "open_interest_start": opened,
         "open_interest_end": _open_interest(tables["markets"], first=False),
         "voluntary_notional": float(sum(world.voluntary.values())),
-        "withdrawals_queued": booked.get("queued", 0.0) - booked.get("unqueued", 0.0),
+        "withdrawals_queued": float(sum(p.queued for p in world.protocols.values())),
     }
 
 

@@ -13,7 +13,15 @@ Chunk = tuple[int, dict[str, Any]]
 
 
 class Log:
-    """Rows of every table of `abm.tables`, single or many at once, made into frames when they are asked for."""
+    """Rows of every table of `abm.tables`, single or many at once, made into frames when they are asked for.
+
+    Attributes
+    ----------
+    counts
+        Rows of each table so far.
+    dropped
+        Tables of which rows are counted and not kept.
+    """
 
     def __init__(self) -> None:
         self._chunks: dict[str, list[Chunk]] = {name: [] for name in TABLES}
@@ -22,10 +30,18 @@ class Log:
         self._names = {name: tuple(c.name for c in table.columns) for name, table in TABLES.items()}
         self._schema = {name: table.schema() for name, table in TABLES.items()}
         self.counts: dict[str, int] = dict.fromkeys(TABLES, 0)
+        self.dropped: frozenset[str] = frozenset()
+
+    def drop(self, *tables: str) -> None:
+        """Forget the rows of some tables, and from now on only count theirs."""
+        self.dropped |= frozenset(tables)
+        for table in tables:
+            self._chunks[table], self._pending[table], self._frames[table] = [], [], []
 
     def row(self, table: str, *values: Any) -> int:
         """Append one row, values in the order of the table's columns; its number."""
-        self._pending[table].append(values)
+        if table not in self.dropped:
+            self._pending[table].append(values)
         number = self.counts[table]
         self.counts[table] = number + 1
         return number
@@ -33,10 +49,10 @@ class Log:
     def rows(self, table: str, count: int, **columns: Any) -> int:
         """Append many rows by column (arrays are kept, not copied); plain values are repeated.  The first's number."""
         first = self.counts[table]
-        if count:
+        self.counts[table] = first + count
+        if count and table not in self.dropped:
             self._flush(table)
             self._chunks[table].append((count, columns))
-            self.counts[table] = first + count
         return first
 
     def _flush(self, table: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import mesa
 import numpy as np
@@ -18,6 +19,7 @@ from abm.assembly import (
     sample_markets,
     sample_positions,
     sample_protocols,
+    summarise,
 )
 from abm.chains.bridge import End
 from abm.chains.chain import Chain, Inclusion, Transaction
@@ -107,8 +109,18 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         self._close()
 
     def record(self) -> Record:
-        """What the run leaves: tables, summary, manifest."""
+        """What the run leaves: tables, summary, manifest.
+
+        Raises
+        ------
+        RuntimeError
+            Tables of the log were dropped.
+        """
         return assemble(self)
+
+    def summary(self) -> dict[str, Any]:
+        """The record's summary alone."""
+        return summarise(self)
 
     def _open(self) -> None:
         world = self.world

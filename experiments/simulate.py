@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from abm.assembly import NOT_SUMMARISED
 from abm.errors import ScenarioError, nearest
 from abm.model import CrossMarginModel, Progress
 from abm.prices import PricePath
@@ -13,7 +14,13 @@ from abm.scenario import Scenario
 from abm.spec import AgentSpec
 from agents.population import populate
 
-__all__ = ["build", "check", "run_id", "simulate", "with_accounts"]
+__all__ = ["Summary", "build", "check", "run_id", "simulate", "summarise", "with_accounts"]
+
+
+class Summary(NamedTuple):
+    """What a sweep keeps of a run."""
+
+    summary: dict[str, Any]
 
 
 def simulate(
@@ -45,6 +52,15 @@ def simulate(
     model = build(scenario, prices_file=prices_file, accounts=accounts, path=path)
     model.run(progress)
     return model.record()
+
+
+def summarise(scenario: Scenario, *, prices_file: Path | None = None, path: PricePath | None = None) -> Summary:
+    """Run a scenario to its end for its summary alone, without holding what only a record needs; parameters and errors
+    as `simulate`."""
+    model = build(scenario, prices_file=prices_file, path=path)
+    model.world.log.drop(*NOT_SUMMARISED)
+    model.run()
+    return Summary(model.summary())
 
 
 def build(

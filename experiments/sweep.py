@@ -35,7 +35,7 @@ from experiments.versions import code_digest
 
 __all__ = ["DEFAULT_TASK", "SweepProgress", "SweepResult", "run_sweep"]
 
-DEFAULT_TASK = "experiments.simulate:simulate"
+DEFAULT_TASK = "experiments.simulate:summarise"
 
 RETRIES = 3
 """How often a run is started again after its worker died."""
@@ -99,7 +99,7 @@ def run_sweep(
     resume
         Go on with a folder that is there; no finished run is repeated, failed ones are.
     task
-        What runs one scenario, as "module:function": called as `simulate(scenario, prices_file=,
+        What runs one scenario, as "module:function": called as `summarise(scenario, prices_file=,
         path=)`, it returns something with a `summary`.  It must be importable on every worker.
     progress
         Told at the start, whenever a run ends, and twice a second.

@@ -7,6 +7,7 @@ account's own changes, so the sum is the path integral of the design, exactly.  
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -38,8 +39,8 @@ class Attribution:
 
     Attributes
     ----------
-    edges
-        The table `cascade_edges`.
+    record, exposure, found
+        What was split, as read, and as traced.
     endogenous
         Share that earlier liquidations had in each breach, f8 (`abm.contagion.endogenous`).
     generation
@@ -53,13 +54,20 @@ class Attribution:
         owner's own chain (itself counted), and at one remove (`abm.contagion.influence`).
     """
 
-    edges: pl.DataFrame
+    record: Record
+    exposure: Exposure
+    found: Trace
     endogenous: Floats
     generation: Ints
     parent: Ints
     parent_share: Floats
     stays: Floats
     direct_own: Floats
+
+    @cached_property
+    def edges(self) -> pl.DataFrame:
+        """The table `cascade_edges`, made when it is first asked for."""
+        return _edges(self.record, self.exposure, self.found)
 
 
 def rest_shares(exposure: Exposure, small: Floats) -> dict[str, Floats]:
@@ -91,10 +99,10 @@ def attribute(record: Record) -> Attribution:
     back = np.argsort(exposure.row)
     named = np.where(parent >= 0, ids[parent], -1) if len(ids) else parent
     stays, direct_own = _within_owners(found, len(parent))
-    edges = _edges(record, exposure, found)
     return Attribution(
-        edges, endogenous[back], generation[back], named[back], most[back], stays[back], direct_own[back]
-    )
+        record, exposure, found, endogenous[back], generation[back], named[back], most[back], stays[back],
+        direct_own[back],
+    )  # fmt: skip
 
 
 def complete(record: Record, done: Attribution | None = None) -> Record:

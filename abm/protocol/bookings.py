@@ -29,7 +29,10 @@ class Booking(NamedTuple):
 
 def log_bookings(protocol: Protocol, *bookings: Booking) -> None:
     """Log several kinds in one go: a fill, its other side, its fees."""
-    counts = [len(b.rows) for b in bookings]
+    counts, log = [len(b.rows) for b in bookings], protocol.tape.log
+    if "events" in log.dropped:
+        log.rows("events", sum(counts))
+        return
     time, chain, block = protocol.tape.place
     kinds: list[str] = []
     markets: list[str] = []
@@ -38,7 +41,7 @@ def log_bookings(protocol: Protocol, *bookings: Booking) -> None:
         kinds += [b.kind] * n
         markets += [b.market] * n
         assets += [b.asset] * n
-    protocol.tape.log.rows(
+    log.rows(
         "events", len(kinds), time=time, chain=chain, block=block, kind=kinds, protocol=protocol.name,
         account=protocol.ledger.id[np.concatenate([b.rows for b in bookings])], market=markets, asset=assets,
         amount=np.concatenate([b.amounts for b in bookings]), ref=-1,

@@ -40,6 +40,7 @@ def withdraw(protocol: Protocol, row: int, amount: float) -> float:
     paid = 0.0 if protocol.queue else min(amount, _cash(protocol))
     if paid < amount:
         protocol.queue.append((account, amount - paid))
+        protocol.queued += amount - paid
         protocol.tape.event("queued", protocol.name, account, "", protocol.spec.settlement, amount - paid)
     if paid > 0.0:
         _pay_out(protocol, row, paid)
@@ -62,6 +63,7 @@ def serve_queue(protocol: Protocol) -> None:
             protocol.queue[0] = (account, amount - paid)
             return
         if allowed < amount:
+            protocol.queued -= amount - allowed
             protocol.tape.event("unqueued", protocol.name, account, "", protocol.spec.settlement, amount - allowed)
         protocol.queue.pop(0)
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abm.assembly import PACKAGES
+from abm.assembly import NOT_SUMMARISED, PACKAGES
 from abm.model import CrossMarginModel
 from abm.record import SCHEMA_VERSION, Record
 from abm.tables import CHANNELS, ROUTES
@@ -182,14 +182,21 @@ class TestSummary:
         assert summary["open_interest_end"] == pytest.approx(at(120.0, "markets")["open_interest"].sum())
         assert summary["open_interest_end"] < summary["open_interest_start"]
 
-    def test_withdrawals_are_those_that_waited_and_were_not_cut(self) -> None:
-        _, record = ran()
-        assert record.summary["withdrawals_queued"] == 0.0
+    def test_withdrawals_that_waited_are_those_of_all_protocols(self) -> None:
         model = stressed(Levers(move=-0.01))
         model.run()
-        for kind, amount in (("queued", 100.0), ("queued", 20.0), ("unqueued", 30.0)):
-            model.world.tape.event(kind, "harbor", 1, "", "USDC", amount)
-        assert model.record().summary["withdrawals_queued"] == 90.0
+        assert model.summary()["withdrawals_queued"] == 0.0
+        model.world.protocols["harbor"].queued = 90.0
+        assert model.summary()["withdrawals_queued"] == 90.0
+
+    def test_alone_it_is_that_of_the_record_though_tables_were_dropped(self) -> None:
+        model = stressed(Levers(fund=500.0, vault=0.0, waterfall=("fund", "adl"), breach_price="oracle"))
+        model.world.log.drop(*NOT_SUMMARISED)
+        model.run()
+        assert model.summary() == ran()[1].summary
+        assert model.world.log.counts == ran()[0].world.log.counts
+        with pytest.raises(RuntimeError, match="it has a summary and no record"):
+            model.record()
 
     def test_voluntary_deleveraging_is_counted_apart(self) -> None:
         model, record = ran()

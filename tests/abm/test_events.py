@@ -52,6 +52,18 @@ def test_looking_does_not_change_what_is_logged_afterwards() -> None:
     assert looked.frame("losses").equals(blind.frame("losses"))
 
 
+def test_rows_of_a_dropped_table_are_counted_and_not_kept() -> None:
+    log = Log()
+    log.row("losses", 1.0, "harbor", 4, "fund", 10, 5.0)
+    log.drop("losses")
+    assert log.row("losses", 1.0, "harbor", 4, "fund", 10, 5.0) == 1
+    assert log.rows("losses", 2, time=0.5) == 2
+    assert log.counts["losses"] == 4
+    assert log.frame("losses").is_empty()
+    assert log.row("agents", 0.0, 1, "keeper", "k", 1.0, 0.0, 0) == 0
+    assert len(log.frame("agents")) == 1
+
+
 def test_nothing_is_a_null_where_a_number_is_missing() -> None:
     log = Log()
     log.row("bridges", 0, "span", "transfer", 1.0, None, "beta", "alpha", "USDC", 5.0)

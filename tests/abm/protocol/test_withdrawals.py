@@ -34,6 +34,7 @@ def test_what_waits_cannot_be_asked_for_again() -> None:
 def test_more_that_becomes_free_can_be_asked_for_beside_it() -> None:
     bench, bob = run_on()
     bench.move(BTC=44_000.0)  # 1,000 of profit, 50 less of initial margin
+    assert bench.protocol.queued == pytest.approx(2_750.0)
     assert bench.protocol.withdrawable(bench.row(bob)) == pytest.approx(1_050.0)
     bench.protocol.withdraw(bench.row(bob), 1e9)
     assert amounts(bench, "queued") == [2_750.0, 1_050.0]
@@ -61,6 +62,7 @@ def test_a_claim_that_the_margin_no_longer_allows_is_cut_with_an_event(price: fl
     assert paid == pytest.approx(3_000.0 + left)
     (cut,) = bench.table("events", kind="unqueued")
     assert (cut["account"], cut["amount"]) == (bob, pytest.approx(2_750.0 - left))
+    assert bench.protocol.queued == pytest.approx(left)
     bench.audit()
 
 
