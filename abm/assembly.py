@@ -170,7 +170,16 @@ def assemble(model: CrossMarginModel) -> Record:
 
 
 def summarise(model: CrossMarginModel) -> dict[str, Any]:
-    """The summary alone of a run that has ended; any of the tables in `NOT_SUMMARISED` may have been dropped."""
+    """The summary alone of a run that has ended; any of the tables in `NOT_SUMMARISED` may have been dropped.
+
+    Raises
+    ------
+    RuntimeError
+        Another table was dropped.
+    """
+    needed = sorted(model.world.log.dropped.difference(NOT_SUMMARISED))
+    if needed:
+        raise RuntimeError(f"dropped tables that a summary needs: {', '.join(needed)}")
     record = _logged(model)
     return _summary(model, record, attribute(record))
 
@@ -256,6 +265,7 @@ def _with_deficits(breaches: pl.DataFrame, world: World) -> pl.DataFrame:
 
 def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     """Plain figures of what was liquidated, lost and paid (docs/record.md)."""
+    protocols = world.protocols.values()
     liquidations, losses, breaches = tables["liquidations"], tables["losses"], tables["breaches"]
     by_route = _totals(liquidations.select("route", usd=pl.col("quantity").abs() * pl.col("price")))
     paid = _totals(losses.filter(pl.col("amount") > 0).select("layer", "amount"))
@@ -273,11 +283,11 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
         "penalties": float(liquidations["penalty"].sum()),
         "deficit": float(breaches["deficit"].sum()),
         **{f"{layer}_paid": float(paid.get(layer, 0.0)) for layer in ("fund", "vault", "adl", "socialise")},
-        "bad_debt": 0.0 - float(sum(p.bad_debt for p in world.protocols.values())),
+        "bad_debt": 0.0 - float(sum(p.bad_debt for p in protocols)),
         "open_interest_start": opened,
         "open_interest_end": _open_interest(tables["markets"], first=False),
         "voluntary_notional": float(sum(world.voluntary.values())),
-        "withdrawals_queued": float(sum(p.queued for p in world.protocols.values())),
+        "withdrawals_queued": sum(p.queued for p in protocols) - sum(p.struck_off for p in protocols),
     }
 
 

@@ -95,7 +95,7 @@ def _column(chunks: list[Chunk], name: str, dtype: pl.DataType) -> pl.Series:
             value = value.tolist()
         if isinstance(value, list):
             values += value
-            times += [1] * n
+            times += [1] * len(value)
         else:
             values.append(value)
             times.append(n)

@@ -273,8 +273,10 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             self.audits[what] = max(self.audits.get(what, 0.0), abs(error))
             if not abs(error) <= self.description.audit.tolerance:
                 place = f"time {float(self.time)} s, chain '{self.world.tape.chain}', block {self.world.tape.block}"
-                last = self.world.log.frame("events").tail(1).rows()
-                raise AuditError(f"{what} is off by {error:.3g} of the gross at {place}; last event {last}")
+                last = f"last event {self.world.log.frame('events').tail(1).rows()}"
+                if "events" in self.world.log.dropped:
+                    last = "its events were not kept: run this scenario and seed alone to see the last"
+                raise AuditError(f"{what} is off by {error:.3g} of the gross at {place}; {last}")
 
     def _sample_markets(self) -> None:
         sample_markets(self.world)

@@ -4,26 +4,20 @@ Run and sweep go on at the same time, the run in a process of its own and the sw
 files is left to `crossfire trace`: writing GraphML takes as long as reading the report.
 """
 
-import contextlib
-import multiprocessing
-import queue
 import shutil
 from pathlib import Path
-from typing import Any
 
 import click
 
 from abm.errors import RunFolderError
-from abm.model import Progress
 from abm.record import Record
 from abm.scenario import Scenario
 from experiments.answer import print_effects
+from experiments.beside import RunBeside
 from experiments.console import TwoBars, print_json, usd
 from experiments.design import Design
-from experiments.figures import save_picture
 from experiments.figures.units import count
 from experiments.report import write_report
-from experiments.simulate import simulate
 from experiments.sweep import SweepProgress, SweepResult, run_sweep
 from experiments.tracing import print_trace, trace_tables
 
@@ -89,47 +83,20 @@ def _told(record: Record) -> str:
 
 
 def _run_and_sweep(design: Design, out: Path, workers: int | None) -> tuple[Record, SweepResult]:
-    """The run in a process of its own, the sweep from here."""
-    context = multiprocessing.get_context("spawn")
-    news: multiprocessing.Queue[Progress | str] = context.Queue()
-    run = context.Process(target=_run, args=(Scenario.load("crash"), out / "crash", news), daemon=True)
-    run.start()
-    try:
-        with TwoBars("crash", design.name) as bars:
+    """The run in a process of its own; the sweep from here, once the run is under way."""
+    with (
+        TwoBars("crash", design.name) as bars,
+        RunBeside(Scenario.load("crash"), out / "crash", out / PICTURE, bars.run) as run,
+    ):
 
-            def told(progress: SweepProgress) -> None:
-                bars.sweep(progress)
-                while not news.empty():
-                    _show(news.get(), bars)
+        def told(progress: SweepProgress) -> None:
+            bars.sweep(progress)
+            run.listen()
 
-            swept = run_sweep(design, out / "sweep", workers=workers, progress=told)
-            while run.is_alive() or not news.empty():
-                with contextlib.suppress(queue.Empty):
-                    _show(news.get(timeout=0.2), bars)
-    finally:
-        run.terminate()
-        run.join()
-    if run.exitcode:
-        raise RuntimeError(f"the run of `crash` ended without a word (exit code {run.exitcode})")
+        run.until_under_way()
+        swept = run_sweep(design, out / "sweep", workers=workers, progress=told)
+        run.until_done()
     return Record.read(out / "crash"), swept
-
-
-def _run(scenario: Scenario, folder: Path, news: Any) -> None:
-    """The run and its picture; its progress and its failure told."""
-    try:
-        record = simulate(scenario, progress=news.put)
-        record.write(folder)
-        save_picture(record, folder.parent / PICTURE)
-    except KeyboardInterrupt:
-        return
-    except Exception as error:
-        news.put(f"{type(error).__name__}: {error}")
-
-
-def _show(told: Progress | str, bars: TwoBars) -> None:
-    if isinstance(told, str):
-        raise RuntimeError(f"the run of `crash` failed: {told}")
-    bars.run(told)
 
 
 def _clear(out: Path) -> None:

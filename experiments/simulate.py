@@ -55,8 +55,8 @@ def simulate(
 
 
 def summarise(scenario: Scenario, *, prices_file: Path | None = None, path: PricePath | None = None) -> Summary:
-    """Run a scenario to its end for its summary alone, without holding what only a record needs; parameters and errors
-    as `simulate`."""
+    """Run a scenario to its end for its summary alone, without holding what only a record needs (an audit that fails
+    names no last event); `scenario`, `prices_file`, `path` and errors as `simulate`."""
     model = build(scenario, prices_file=prices_file, path=path)
     model.world.log.drop(*NOT_SUMMARISED)
     model.run()

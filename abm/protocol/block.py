@@ -43,7 +43,8 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
         protocol.refresh(now)
         ranked, view = _look(protocol, episodes)
     protocol.liquidatable = ranked
-    if len(ranked):
+    if len(ranked):  # valued anew: what was taken home since counts without its haircut
+        view = protocol.engine.assess(protocol.ledger, protocol.terms, ranked)
         protocol.stakes = stakes(protocol, ranked, view)
 
 

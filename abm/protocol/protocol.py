@@ -46,8 +46,8 @@ class Protocol:
         Its accounts, as columns.
     fund, fees, bad_debt
         Insurance fund, fees earned, and losses that nobody has paid yet (not positive), USD.
-    queued
-        Withdrawals that had to wait, less what was struck off when their turn came, USD.
+    queued, struck_off
+        Withdrawals that had to wait, and what the margin no longer allowed of them when their turn came, USD.
     liquidatable
         Rows with negative free margin at the end of the last block, worst first by share of maintenance.
     stakes
@@ -90,7 +90,7 @@ class Protocol:
         self.crossing = crossing
         self.remote = Remote(spec, crossing.bridges, finality)
         self.counterparty = Counterparty(self)
-        self.fund = self.fees = self.bad_debt = self.queued = 0.0
+        self.fund = self.fees = self.bad_debt = self.queued = self.struck_off = 0.0
         self.deficits: dict[int, float] = {}
         self.queue: list[tuple[int, float]] = []
         self.liquidatable: Ints = np.zeros(0, np.int64)

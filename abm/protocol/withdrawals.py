@@ -63,7 +63,7 @@ def serve_queue(protocol: Protocol) -> None:
             protocol.queue[0] = (account, amount - paid)
             return
         if allowed < amount:
-            protocol.queued -= amount - allowed
+            protocol.struck_off += amount - allowed
             protocol.tape.event("unqueued", protocol.name, account, "", protocol.spec.settlement, amount - allowed)
         protocol.queue.pop(0)
 

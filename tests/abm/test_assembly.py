@@ -186,8 +186,18 @@ class TestSummary:
         model = stressed(Levers(move=-0.01))
         model.run()
         assert model.summary()["withdrawals_queued"] == 0.0
-        model.world.protocols["harbor"].queued = 90.0
-        assert model.summary()["withdrawals_queued"] == 90.0
+        harbor = model.world.protocols["harbor"]
+        harbor.queued, harbor.struck_off = 0.1 + 0.2, 0.1 + 0.2
+        assert model.summary()["withdrawals_queued"] == 0.0
+        harbor.queued += 90.0
+        assert model.summary()["withdrawals_queued"] == pytest.approx(90.0)
+
+    def test_without_a_table_that_it_needs_there_is_none(self) -> None:
+        model = stressed(Levers(move=-0.01))
+        model.world.log.drop("losses", "events")
+        model.run()
+        with pytest.raises(RuntimeError, match="dropped tables that a summary needs: losses"):
+            model.summary()
 
     def test_alone_it_is_that_of_the_record_though_tables_were_dropped(self) -> None:
         model = stressed(Levers(fund=500.0, vault=0.0, waterfall=("fund", "adl"), breach_price="oracle"))

@@ -71,6 +71,14 @@ def test_nothing_is_a_null_where_a_number_is_missing() -> None:
     assert log.frame("bridges")["arrived"].to_list() == [None, 9.0]
 
 
+def test_a_column_of_another_length_is_an_error() -> None:
+    log = Log()
+    for names in (["a", "b", "c"], ["d", "e"]):
+        log.rows("losses", 2, time=0.0, protocol=names, breach=1, layer="adl", account=1, amount=1.0)
+    with pytest.raises(pl.exceptions.ShapeError):
+        log.frame("losses")
+
+
 def test_a_missing_column_is_an_error() -> None:
     log = Log()
     log.rows("losses", 1, time=0.0, protocol="p", breach=1, layer="adl", account=1)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from abm.protocol.block import close_for_keeper, in_breach
-from tests.abm.protocol.bench import BTC, ETH, HOME, Bench
+from abm.protocol.liquidation import stakes
+from tests.abm.protocol.bench import AWAY, BTC, ETH, HOME, Bench
+from tests.agents import worlds
 
 KEEPER = {"route": "keeper", "backstop_after": 60.0, "backstop_below": 0.0, "fund": 0.0, "vault": 1e6}
 
@@ -37,6 +39,27 @@ class TestKeeperRoute:
         assert bench.in_breach(ann)
         assert routes(bench) == []
         assert bench.protocol.ledger.id[bench.protocol.liquidatable].tolist() == [ann]
+
+    def test_stakes_are_those_after_the_block_took_coins_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A dollar away is worth 0.9, taken home it pays a whole one of the debt: 2,000 + 190 - 2,170 = 20."""
+        described = worlds.description()
+        described["venues"][1]["markets"].append({"asset": "USDC", "kind": "spot", "depth": 1e7})
+        monkeypatch.setattr(worlds, "description", lambda: described)
+        bench = Bench(KEEPER | {"backstop_after": 1e9})
+        ann, bob = bench.account("ann", 0.0, coins={HOME: 1.0, AWAY: 190.0}), bench.account("bob", 1e5)
+        bench.block()
+        ledger, row = bench.protocol.ledger, bench.row(ann)
+        ledger.quote[[row, bench.row(bob)]] += [-2_170.0, 2_170.0]
+        ledger.changed[row] = bench.world.now
+        bench.block(USDC=0.9)
+        assert ledger.id[bench.protocol.liquidatable].tolist() == [ann]
+        assert ledger.coins[row].tolist() == [1.0, 0.0]
+        assert bench.protocol.stakes.equity == pytest.approx([20.0])
+        view = bench.protocol.engine.assess(ledger, bench.protocol.terms, bench.protocol.liquidatable)
+        fresh = stakes(bench.protocol, bench.protocol.liquidatable, view)
+        assert (fresh.equity, fresh.notional, fresh.margin) == (
+            bench.protocol.stakes.equity, bench.protocol.stakes.notional, bench.protocol.stakes.margin,
+        )  # fmt: skip
 
     def test_a_keeper_serves_and_gets_its_share_of_the_penalty(self) -> None:
         bench, ann = breached()

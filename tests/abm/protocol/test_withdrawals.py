@@ -62,7 +62,7 @@ def test_a_claim_that_the_margin_no_longer_allows_is_cut_with_an_event(price: fl
     assert paid == pytest.approx(3_000.0 + left)
     (cut,) = bench.table("events", kind="unqueued")
     assert (cut["account"], cut["amount"]) == (bob, pytest.approx(2_750.0 - left))
-    assert bench.protocol.queued == pytest.approx(left)
+    assert (bench.protocol.queued, bench.protocol.struck_off) == (pytest.approx(2_750.0), pytest.approx(2_750.0 - left))
     bench.audit()
 
 
