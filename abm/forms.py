@@ -53,6 +53,8 @@ def _shape(loc: list[str], kind: str, given: Any) -> tuple[str, str] | None:
         return "is no list", f"write {loc[-1]} = [...]"
     if kind in ("model_type", "dict_type") and isinstance(given, list):
         return "is a list where one table belongs", f"write [{name}]"
+    if kind in ("model_type", "dict_type"):
+        return f"is a table of keys, and {given!r} is none", f"set one of its keys, {name}.KEY"
     return None
 
 

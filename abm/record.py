@@ -86,9 +86,9 @@ class Record:
                 f"see it by `crossfire report {folder}`, or give the folder of a run",
             )
         if not (folder / "manifest.json").is_file():
-            raise RunFolderError(
-                str(folder), "not the folder of a run (no manifest.json)", "give a folder that `crossfire run` made"
-            )
+            inside = sorted(str(found.parent) for found in folder.glob("*/summary.json"))[:3]
+            remedy = f"give {' or '.join(inside)}" if inside else "give a folder that `crossfire run` made"
+            raise RunFolderError(str(folder), "not the folder of a run (no manifest.json)", remedy)
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -110,12 +110,12 @@ class Record:
 
 
 def claim_folder(folder: Path, *, force: bool = False) -> None:
-    """Check before a long run that its folder can be written: absent or empty, or `force`.
+    """Check before a long run that its folder can be written: absent or empty, or `force`; nothing is made.
 
     Raises
     ------
     RunFolderError
-        It exists with something in it, is a file, or its parent cannot be written.
+        It exists with something in it, is a file, or what is there of its parents cannot be written.
     """
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(str(folder), "exists and is a file", "choose another --out")
@@ -128,9 +128,9 @@ def claim_folder(folder: Path, *, force: bool = False) -> None:
             raise RunFolderError(
                 str(folder), "is not a run's folder, so --force will not replace it", "choose another --out"
             )
+    home = next(parent for parent in folder.absolute().parents if parent.exists())
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".crossfire-", dir=folder.parent):
+        with tempfile.TemporaryDirectory(prefix=".crossfire-", dir=home):
             pass
     except OSError as error:
         raise RunFolderError(str(folder), f"cannot be written ({error.strerror})", "choose another --out") from error
@@ -145,7 +145,11 @@ def write_folder(folder: Path, fill: Any, *, force: bool = False) -> Path:
         As `claim_folder`, or the disk is full.
     """
     claim_folder(folder, force=force)
-    temporary = Path(tempfile.mkdtemp(prefix=".crossfire-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".crossfire-", dir=folder.parent))
+    except OSError as error:
+        raise RunFolderError(str(folder), f"cannot be written ({error.strerror})", "choose another --out") from error
     try:
         fill(temporary)
         temporary.chmod(0o755)

@@ -146,6 +146,8 @@ def _assign(node: Any, path: list[str], value: Any, key: str, where: str) -> Non
     head, rest = path[0], path[1:]
     if isinstance(node, list):
         members = _members(node, head)
+        if not node:
+            raise ScenarioError(f"{where} {key}", f"the list has no member, so no '{head}'", "write one into the file")
         if not members:
             names = [
                 str(m.get("name", m.get("asset", i))) if isinstance(m, dict) else str(i) for i, m in enumerate(node)

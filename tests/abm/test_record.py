@@ -79,8 +79,8 @@ class TestClaim:
         (tmp_path / "empty").mkdir()
         claim_folder(tmp_path / "empty")
         claim_folder(tmp_path / "deep" / "new")
-        assert left(tmp_path) == ["deep", "empty"]
-        assert left(tmp_path / "deep") == []
+        claim_folder(Path("deep/new"))
+        assert left(tmp_path) == ["empty"]
 
     def test_a_run_is_replaced_only_by_force(self, record: Record, folder: Path) -> None:
         with pytest.raises(RunFolderError, match="run: exists and is not empty; choose another --out, or add --force"):
@@ -187,6 +187,10 @@ class TestDamage:
     def test_another_folder_is_no_run(self, tmp_path: Path) -> None:
         with pytest.raises(RunFolderError, match=r"not the folder of a run \(no manifest.json\); give a folder that"):
             Record.read(tmp_path)
+
+    def test_a_folder_of_runs_names_them(self, folder: Path) -> None:
+        with pytest.raises(RunFolderError, match=rf"not the folder of a run .*; give {folder}$"):
+            Record.read(folder.parent)
 
     @pytest.mark.parametrize("name", ["breaches", "cascade_edges"])
     def test_a_truncated_table_is_named(self, folder: Path, name: str) -> None:

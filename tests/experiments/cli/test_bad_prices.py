@@ -170,3 +170,4 @@ def test_prices_that_the_scenario_would_not_read_are_told(world: Path) -> None:
     refused(crossfire("run", world, "--prices", "bars.csv"), "--prices bars.csv", "reads no file", "prices.kind")
     refused(crossfire("run", world, "--set", "prices.kind=replay"), "prices.file", "missing", "--prices")
     refused(crossfire("run", "october-2025"), "prices.file", "missing", "--prices")
+    assert not Path("results").exists()

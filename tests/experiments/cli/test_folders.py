@@ -170,5 +170,8 @@ def test_a_picture_that_cannot_be_written_is_told(ran: Path) -> None:
 
 def test_a_run_without_a_breach_has_no_picture(world: Path) -> None:
     assert crossfire("run", world, *QUICK, "--out", "calm").code == 0
+    refused(
+        crossfire("report", "calm", "--picture", "mine.jpg"), "--picture mine.jpg", "a picture is a PNG", "name it .png"
+    )
     refused(crossfire("report", "calm", "--picture", "mine.png"), "no breach", "choose a run with liquidations")
     assert not Path("calm/report.html").exists()
