@@ -133,7 +133,11 @@ def claim_folder(folder: Path, *, force: bool = False) -> None:
         with tempfile.TemporaryDirectory(prefix=".crossfire-", dir=home):
             pass
     except OSError as error:
-        raise RunFolderError(str(folder), f"cannot be written ({error.strerror})", "choose another --out") from error
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(str(folder), f"cannot be written ({error.strerror})", "choose another --out")
 
 
 def write_folder(folder: Path, fill: Any, *, force: bool = False) -> Path:
@@ -149,7 +153,7 @@ def write_folder(folder: Path, fill: Any, *, force: bool = False) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".crossfire-", dir=folder.parent))
     except OSError as error:
-        raise RunFolderError(str(folder), f"cannot be written ({error.strerror})", "choose another --out") from error
+        raise _unwritable(folder, error) from error
     try:
         fill(temporary)
         temporary.chmod(0o755)
