@@ -6,6 +6,8 @@ UserError
  +-- AccountsFileError  a snapshot of accounts
  +-- RunFolderError     a run's folder: exists, is missing, cannot be written, is damaged
  +-- DesignError        a sweep's design
+ +-- PresetError        a preset of margin rules
+ +-- StatementError     accounts to be valued without a run
 AuditError              money or positions that do not add up: our mistake, never the user's
 """
 
@@ -16,9 +18,11 @@ __all__ = [
     "AccountsFileError",
     "AuditError",
     "DesignError",
+    "PresetError",
     "PriceFileError",
     "RunFolderError",
     "ScenarioError",
+    "StatementError",
     "UserError",
     "nearest",
 ]
@@ -56,6 +60,14 @@ class RunFolderError(UserError):
 
 class DesignError(UserError):
     """A sweep's design."""
+
+
+class PresetError(UserError):
+    """A preset of margin rules."""
+
+
+class StatementError(UserError):
+    """Accounts to be valued without a run."""
 
 
 class AuditError(RuntimeError):

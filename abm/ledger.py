@@ -48,13 +48,19 @@ class Ledger:
         Identity, owner's id, owner's row in the treasury.
     mode, cohort : int8[n], int16[n]
         Index into `MODES`; index into the world's list of cohorts and agents.
-    slot_market, slot_size, slot_entry : int16[n, K], float64[n, K], float64[n, K]
-        Open positions: market (-1: free slot), signed size in coins, mean entry price in USD.  The open ones come
-        first, so that a scan ends at the first free slot.
+    slot_market, slot_size : int16[n, K], float64[n, K]
+        Open positions: market (-1: free slot), signed size in coins.  The open ones come first, so that a scan ends at
+        the first free slot.
+    slot_entry, slot_funding : float64[n, K] twice
+        Mean entry price of each, USD, and mean of the market's cumulative funding when it was entered.
+    leg_series, leg_size, leg_entry : int32[n, L], float64[n, L] twice
+        Options: series (-1: free; the open ones come first), signed number of options on one coin, mean premium paid, USD.
     quote : float64[n]
         The quote number, in the settlement asset.
     coins : float64[n, H]
-        Other collateral, by the protocol's list of collateral, in coins.
+        Other collateral, by the protocol's list of collateral, in coins; below zero what is owed, where a family lends.
+    category : int8[n]
+        A lender's category of the account (Aave's e-mode); 0 without.
     changed : float64[n]
         When its positions or collateral last changed by an action.
     breach : int64[n]
@@ -69,7 +75,7 @@ class Ledger:
         Sum of positive sizes, of all sizes, and of all absolute traded sizes, in coins.
     """
 
-    def __init__(self, markets: int, collaterals: int, slots: int) -> None:
+    def __init__(self, markets: int, collaterals: int, slots: int, legs: int = 0) -> None:
         self.slots = slots
         self.id: Ints = np.zeros(0, np.int64)
         self.owner: Ints = np.zeros(0, np.int64)
@@ -79,6 +85,11 @@ class Ledger:
         self.slot_market: NDArray[np.int16] = np.zeros((0, slots), np.int16)
         self.slot_size: Floats = np.zeros((0, slots))
         self.slot_entry: Floats = np.zeros((0, slots))
+        self.slot_funding: Floats = np.zeros((0, slots))
+        self.leg_series: NDArray[np.int32] = np.zeros((0, legs), np.int32)
+        self.leg_size: Floats = np.zeros((0, legs))
+        self.leg_entry: Floats = np.zeros((0, legs))
+        self.category: NDArray[np.int8] = np.zeros(0, np.int8)
         self.quote: Floats = np.zeros(0)
         self.coins: Floats = np.zeros((0, collaterals))
         self.changed: Floats = np.zeros(0)
@@ -93,11 +104,11 @@ class Ledger:
         self.layout = 0
 
     _COLUMNS = (
-        "id", "owner", "holder", "mode", "cohort", "slot_market", "slot_size", "slot_entry",
-        "quote", "coins", "changed", "breach", "since", "deposited",
+        "id", "owner", "holder", "mode", "cohort", "slot_market", "slot_size", "slot_entry", "slot_funding",
+        "leg_series", "leg_size", "leg_entry", "category", "quote", "coins", "changed", "breach", "since", "deposited",
     )  # fmt: skip
 
-    _EMPTY: ClassVar[dict[str, float]] = {"slot_market": -1, "breach": -1, "since": np.nan}
+    _EMPTY: ClassVar[dict[str, float]] = {"slot_market": -1, "leg_series": -1, "breach": -1, "since": np.nan}
     """What a column of a new account holds, where that is not 0."""
 
     def __len__(self) -> int:
@@ -161,6 +172,15 @@ class Ledger:
         self._row.clear()
         self.layout += 1
 
+    def copy(self, rows: Ints) -> "Ledger":
+        """Some of the accounts with all their columns, to be changed without changing these; an account once at most."""
+        made = Ledger(len(self.skew), self.coins.shape[1], self.slots, self.leg_series.shape[1])
+        for name in self._COLUMNS:
+            setattr(made, name, np.ascontiguousarray(getattr(self, name)[rows]))
+        made._order = np.argsort(made.id, kind="stable")
+        made.long_interest, made.skew, made.gross = self.long_interest.copy(), self.skew.copy(), self.gross.copy()
+        return made
+
     def size(self, rows: Ints, market: int | Ints) -> Floats:
         """float64[rows]: signed size of each row in one market, or in its own of as many, coins."""
         rows = np.asarray(rows, np.int64)
@@ -188,7 +208,7 @@ class Ledger:
         """
         full = book_trades(
             rows, markets, sizes, prices, funding, self.slot_market, self.slot_size, self.slot_entry,
-            self.quote, self.long_interest, self.skew, self.gross,
+            self.slot_funding, self.quote, self.long_interest, self.skew, self.gross,
         )  # fmt: skip
         self._check_full(full)
         self.changed[rows] = now
@@ -207,7 +227,7 @@ class Ledger:
         """
         full, others, against, fees = book_fill(
             rows, sizes, market, price, fee, makers, quoted, depth, street, funding, self.slot_market, self.slot_size,
-            self.slot_entry, self.quote, self.breach, self.long_interest, self.skew, self.gross,
+            self.slot_entry, self.slot_funding, self.quote, self.breach, self.long_interest, self.skew, self.gross,
         )  # fmt: skip
         self._check_full(full)
         self.changed[rows] = now
@@ -254,15 +274,16 @@ slot_of = njit(cache=True)(slot_of_python)
 
 
 def free_slot_python(
-    slot_market: NDArray[np.int16], slot_size: Floats, slot_entry: Floats, row: int, slot: int
+    slot_market: NDArray[np.int16], slot_size: Floats, slot_entry: Floats, slot_funding: Floats, row: int, slot: int
 ) -> None:  # fmt: skip
     """Empty a slot: the last open one of the row takes its place."""
     last = slot
     while last + 1 < slot_market.shape[1] and slot_market[row, last + 1] >= 0:
         last += 1
     slot_market[row, slot], slot_size[row, slot] = slot_market[row, last], slot_size[row, last]
-    slot_entry[row, slot] = slot_entry[row, last]
-    slot_market[row, last], slot_size[row, last], slot_entry[row, last] = -1, 0.0, 0.0
+    slot_entry[row, slot], slot_funding[row, slot] = slot_entry[row, last], slot_funding[row, last]
+    slot_market[row, last], slot_size[row, last] = -1, 0.0
+    slot_entry[row, last], slot_funding[row, last] = 0.0, 0.0
 
 
 free_slot = njit(cache=True)(free_slot_python)
@@ -270,7 +291,7 @@ free_slot = njit(cache=True)(free_slot_python)
 
 def book_trade_python(
     row: int, market: int, size: float, price: float, funding: float, slot_market: NDArray[np.int16], slot_size: Floats,
-    slot_entry: Floats, quote: Floats, long_interest: Floats, skew: Floats, gross: Floats,
+    slot_entry: Floats, slot_funding: Floats, quote: Floats, long_interest: Floats, skew: Floats, gross: Floats,
 ) -> bool:  # fmt: skip
     """Book one trade; false where the row has no free slot.  `funding` is the market's cumulative funding.
 
@@ -286,13 +307,14 @@ def book_trade_python(
     if abs(new) <= 1e-13 * max(abs(old), abs(size)):
         new = 0.0
     if old == 0.0 or old * new < 0.0:
-        slot_entry[row, slot] = price
+        slot_entry[row, slot], slot_funding[row, slot] = price, funding
     elif abs(new) > abs(old):
         slot_entry[row, slot] = (slot_entry[row, slot] * old + price * size) / new
+        slot_funding[row, slot] = (slot_funding[row, slot] * old + funding * size) / new
     slot_market[row, slot] = market
     slot_size[row, slot] = new
     if new == 0.0:
-        free_slot(slot_market, slot_size, slot_entry, row, slot)
+        free_slot(slot_market, slot_size, slot_entry, slot_funding, row, slot)
     quote[row] -= size * (price - funding)
     long_interest[market] += max(new, 0.0) - max(old, 0.0)
     skew[market] += size
@@ -305,13 +327,14 @@ book_trade = njit(cache=True)(book_trade_python)
 
 def book_trades_python(
     rows: Ints, markets: Ints, sizes: Floats, prices: Floats, funding: Floats, slot_market: NDArray[np.int16],
-    slot_size: Floats, slot_entry: Floats, quote: Floats, long_interest: Floats, skew: Floats, gross: Floats,
+    slot_size: Floats, slot_entry: Floats, slot_funding: Floats, quote: Floats, long_interest: Floats, skew: Floats,
+    gross: Floats,
 ) -> int:  # fmt: skip
     """Book trades in order, `rows, markets, sizes, prices` one each; the row that had no free slot, or -1."""
     for i in range(len(rows)):
         if not book_trade(
-            rows[i], markets[i], sizes[i], prices[i], funding[markets[i]], slot_market, slot_size, slot_entry, quote,
-            long_interest, skew, gross,
+            rows[i], markets[i], sizes[i], prices[i], funding[markets[i]], slot_market, slot_size, slot_entry,
+            slot_funding, quote, long_interest, skew, gross,
         ):  # fmt: skip
             return int(rows[i])
     return -1
@@ -322,8 +345,8 @@ book_trades = njit(cache=True)(book_trades_python)
 
 def book_fill_python(
     rows: Ints, sizes: Floats, market: int, price: float, fee: float, makers: Ints, quoted: Floats, depth: float,
-    street: int, funding: float, slot_market: NDArray[np.int16], slot_size: Floats, slot_entry: Floats, quote: Floats,
-    breach: Ints, long_interest: Floats, skew: Floats, gross: Floats,
+    street: int, funding: float, slot_market: NDArray[np.int16], slot_size: Floats, slot_entry: Floats,
+    slot_funding: Floats, quote: Floats, breach: Ints, long_interest: Floats, skew: Floats, gross: Floats,
 ) -> tuple[int, Ints, Floats, Floats]:  # fmt: skip
     """Book the trades of some rows in one market, their fees, and the other side: makers by what they quote over the
     depth (all together no more than all of it, none in breach, and none that trades here itself), the street for the rest.
@@ -353,15 +376,15 @@ def book_fill_python(
     for i in range(len(rows)):
         fees[i] = fee * abs(sizes[i]) * price
         if not book_trade(
-            rows[i], market, sizes[i], price, funding, slot_market, slot_size, slot_entry, quote, long_interest, skew,
-            gross,
+            rows[i], market, sizes[i], price, funding, slot_market, slot_size, slot_entry, slot_funding, quote,
+            long_interest, skew, gross,
         ):  # fmt: skip
             return int(rows[i]), others, against, fees
         quote[rows[i]] -= fees[i]
     for i in range(len(others)):
         if not book_trade(
-            others[i], market, against[i], price, funding, slot_market, slot_size, slot_entry, quote, long_interest,
-            skew, gross,
+            others[i], market, against[i], price, funding, slot_market, slot_size, slot_entry, slot_funding, quote,
+            long_interest, skew, gross,
         ):  # fmt: skip
             return int(others[i]), others, against, fees
     return -1, others, against, fees

@@ -19,7 +19,7 @@ from abm.errors import ScenarioError
 from abm.events import Log
 from abm.identity import owner_ids
 from abm.ledger import SYSTEM
-from abm.margin.weighted import Weighted
+from abm.margin.families.weighted import Weighted
 from abm.oracles.feed import Feed
 from abm.prices import PricePath
 from abm.protocol.breaches import Episodes

@@ -4,15 +4,30 @@ An engine values accounts of a `Ledger` under `Terms`; it keeps no state and kno
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from abm.ledger import Ledger
+from abm.margin.state import MarketState
 
-__all__ = ["Assessment", "Engine", "Sensitivity", "Terms", "quantity_to_restore", "quantity_to_restore_python"]
+__all__ = [
+    "Assessment",
+    "Engine",
+    "Parameters",
+    "Part",
+    "Sensitivity",
+    "Terms",
+    "UnknownAsset",
+    "chosen",
+    "quantity_to_restore",
+    "quantity_to_restore_python",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,8 +49,13 @@ class Terms:
         Price of each collateral, USD.
     haircut, stale : float64[H]
         Value taken off; factor for the age of what is known of it (1: fresh).
+    scale : float64[M]
+        What a moving threshold multiplies the requirements of a market by; 1 by default.  `imf` and `mmf` have it in them
+        already.
+    state : MarketState or None
+        What else the family's requirements depend on; none: nothing has been said of it.
     factor : float64[H]
-        (1 - haircut) * stale: what part of a collateral's value counts as margin.
+        (1 - haircut) * stale: what part of a collateral's value counts as margin, besides a family's own weights.
     """
 
     price: Floats
@@ -45,10 +65,19 @@ class Terms:
     coin_price: Floats
     haircut: Floats
     stale: Floats
+    scale: Floats = field(default_factory=lambda: np.zeros(0))
+    state: MarketState | None = None
     factor: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         self.factor = (1.0 - self.haircut) * self.stale
+        if not len(self.scale):
+            self.scale = np.ones(len(self.price))
+
+    @property
+    def known(self) -> MarketState:
+        """The state, or that of a protocol with nobody else in it."""
+        return self.state if self.state is not None else MarketState.quiet(self.price, self.coin_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +113,91 @@ class Sensitivity:
     coin: Floats
 
 
+class Parameters(BaseModel):
+    """The parameters of a family, as a preset gives them; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class UnknownAsset(ValueError):
+    """A market or a collateral that a preset does not have.
+
+    `asset` is its name, `what` says whether as a market or as collateral, `known` are those there are.
+    """
+
+    def __init__(self, asset: str, what: Literal["market", "collateral"], known: Sequence[str]) -> None:
+        self.asset, self.what, self.known = asset, what, tuple(known)
+        super().__init__(f"{what} {asset} is unknown; known: {', '.join(self.known) or 'none'}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.asset, self.what, self.known)
+
+
+def chosen[P](known: Mapping[str, P], names: Sequence[str], what: Literal["market", "collateral"]) -> list[P]:
+    """A preset's parameters of some assets, in their order.
+
+    Raises
+    ------
+    UnknownAsset
+        The preset has none of that name.
+    """
+    for name in names:
+        if name not in known:
+            raise UnknownAsset(name, what, sorted(known))
+    return [known[name] for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one thing in an account contributes, in the settlement asset; the parts add up to the assessment.
+
+    `index` is that of the market, collateral or series (positions, collaterals and debts, options), -1 for the settlement
+    asset and for what belongs to no single one; `note` says what a contingency is for.
+    """
+
+    kind: Literal["cash", "collateral", "debt", "position", "option", "contingency"]
+    index: int
+    equity: float
+    margin_equity: float
+    im: float
+    mm: float
+    note: str = ""
+
+
 class Engine(ABC):
-    """A family of margin rules."""
+    """A family of margin rules.
+
+    Initial and maintenance margin are defined so that margin equity less each of them is the family's own initial and
+    maintenance health: where a family weighs collateral otherwise for each, the difference is part of its initial margin.
+    """
+
+    Parameters: ClassVar[type[Parameters]]
+    """The form of its presets."""
+
+    @classmethod
+    @abstractmethod
+    def build(cls, parameters: Any, markets: Sequence[str], coins: Sequence[str]) -> Self:
+        """The engine of a preset for some markets and collaterals, by name of the asset, in the ledger's order.
+
+        Raises
+        ------
+        UnknownAsset
+            The preset has no such market or collateral.
+        """
+
+    def terms(
+        self, price: Floats, coin_price: Floats, *, funding: Floats | None = None, state: MarketState | None = None
+    ) -> Terms:
+        """Terms at some prices with the preset's own parameters, nothing moved."""
+        nothing, none = np.zeros(len(price)), np.zeros(len(coin_price))
+        return Terms(
+            price, nothing if funding is None else funding, nothing, nothing, coin_price, none, np.ones(len(coin_price)),
+            state=state,
+        )  # fmt: skip
+
+    @abstractmethod
+    def explain(self, ledger: Ledger, terms: Terms, row: int) -> tuple[Part, ...]:
+        """What each thing in an account contributes to its equity and requirements."""
 
     @abstractmethod
     def free_margin(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:

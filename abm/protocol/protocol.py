@@ -13,8 +13,8 @@ from abm.chains.bridge import Bridge
 from abm.crossing import Crossing
 from abm.ledger import SYSTEM, Ledger
 from abm.margin.engine import Engine, Terms
+from abm.margin.families.weighted import initial_fraction
 from abm.margin.watch import Watch
-from abm.margin.weighted import initial_fraction
 from abm.oracles.feed import Feed
 from abm.protocol.admission import admitted
 from abm.protocol.bookings import Booking, log_bookings

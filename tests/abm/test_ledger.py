@@ -100,9 +100,9 @@ class TestEntryPrice:
             expected = held.index(market) if market in held else len(held)
             assert slot_of(one.slot_market, 3, market) == slot_of_python(one.slot_market, 3, market) == expected
         if held:
-            free_slot(one.slot_market, one.slot_size, one.slot_entry, 3, 0)
-            free_slot_python(other.slot_market, other.slot_size, other.slot_entry, 3, 0)
-        for name in ("slot_market", "slot_size", "slot_entry"):
+            free_slot(one.slot_market, one.slot_size, one.slot_entry, one.slot_funding, 3, 0)
+            free_slot_python(other.slot_market, other.slot_size, other.slot_entry, other.slot_funding, 3, 0)
+        for name in ("slot_market", "slot_size", "slot_entry", "slot_funding"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         assert sorted(m for m in one.slot_market[3] if m >= 0) == sorted(held[1:])
 
@@ -161,12 +161,12 @@ class TestTrades:
         for book, rule in ((one, book_trades), (other, book_trades_python)):
             full.append(
                 rule(
-                    *columns(trades), np.array(rates), book.slot_market, book.slot_size, book.slot_entry, book.quote,
+                    *columns(trades), np.array(rates), book.slot_market, book.slot_size, book.slot_entry, book.slot_funding, book.quote,
                     book.long_interest, book.skew, book.gross,
                 )
             )  # fmt: skip
         assert full[0] == full[1]
-        for name in ("slot_market", "slot_size", "slot_entry", "quote", "long_interest", "skew", "gross"):
+        for name in ("slot_market", "slot_size", "slot_entry", "slot_funding", "quote", "long_interest", "skew", "gross"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
     @given(trades=TRADES)
@@ -304,13 +304,13 @@ class TestFill:
             book.breach[3] = 7 if breached else -1
             found = kernel(
                 np.arange(len(sizes)), np.array(sizes), 1, price, fee, np.array([2, 3]), np.array(quoted), 10.0, 4, 0.5,
-                book.slot_market, book.slot_size, book.slot_entry, book.quote, book.breach, book.long_interest,
+                book.slot_market, book.slot_size, book.slot_entry, book.slot_funding, book.quote, book.breach, book.long_interest,
                 book.skew, book.gross,
             )  # fmt: skip
             told.append((found, book))
         for a, b in zip(told[0][0], told[1][0], strict=True):
             np.testing.assert_array_equal(a, b)
-        for name in ("slot_market", "slot_size", "slot_entry", "quote", "long_interest", "skew", "gross"):
+        for name in ("slot_market", "slot_size", "slot_entry", "slot_funding", "quote", "long_interest", "skew", "gross"):
             np.testing.assert_array_equal(getattr(told[0][1], name), getattr(told[1][1], name))
         full, others, against, fees = told[0][0]
         assert full == -1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from abm.ledger import CROSS, SYSTEM, Ledger
 from abm.margin.engine import Assessment, Terms
-from abm.margin.weighted import Weighted
+from abm.margin.families.weighted import Weighted
 
 MARKETS, COINS = 3, 2
 ENGINE = Weighted()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from abm.ledger import SYSTEM, Ledger
 from abm.margin.engine import Terms
-from abm.margin.weighted import (
+from abm.margin.families.weighted import (
     assess_kernel,
     assess_kernel_python,
     free_margin_kernel,

@@ -7,15 +7,21 @@ imf_eff = base + (1 - base) * clip((open notional - lower) / (upper - lower), 0,
 An account is liquidatable when its maintenance is positive and above its net collateral.
 """
 
+from collections.abc import Sequence
+from typing import Annotated, Self
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from pydantic import Field
 
 from abm.ledger import SYSTEM, Ledger
-from abm.margin.engine import Assessment, Engine, Sensitivity, Terms
+from abm.margin.engine import Assessment, Engine, Parameters, Part, Sensitivity, Terms, chosen
+from abm.margin.state import MarketState
 
 __all__ = [
     "Weighted",
+    "WeightedParameters",
     "assess_kernel",
     "assess_kernel_python",
     "free_margin_kernel",
@@ -132,8 +138,79 @@ def requirement_kernel_python(rows: Ints, slot_market: NDArray[np.int16], slot_s
 requirement_kernel = njit(cache=True)(requirement_kernel_python)
 
 
+Fraction = Annotated[float, Field(gt=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class WeightedMarket(Parameters):
+    """One market."""
+
+    imf: Fraction = Field(description="initial margin fraction at little open interest")
+    mmf: Fraction = Field(description="maintenance margin fraction")
+    oi_lower: NonNegative = Field(0.0, description="open notional at which the initial fraction begins to rise, USD")
+    oi_upper: NonNegative = Field(0.0, description="open notional at which it is one, USD; 0: it never rises")
+
+
+class WeightedCoin(Parameters):
+    """One collateral."""
+
+    haircut: Annotated[float, Field(ge=0, le=1)] = Field(description="value that does not count as margin")
+
+
+class WeightedParameters(Parameters):
+    """Markets and collateral by asset."""
+
+    markets: dict[str, WeightedMarket]
+    coins: dict[str, WeightedCoin] = Field(default_factory=dict)
+
+
 class Weighted(Engine):
-    """Margin as a weighted sum; cross and isolated accounts alike (an isolated one holds one position)."""
+    """Margin as a weighted sum; cross and isolated accounts alike (an isolated one holds one position).
+
+    In a world the fractions move and are in the terms; `parameters` are those of a preset, which `terms` gives.
+    """
+
+    Parameters = WeightedParameters
+
+    def __init__(self, markets: Sequence[WeightedMarket] = (), coins: Sequence[WeightedCoin] = ()) -> None:
+        self.markets, self.coins = tuple(markets), tuple(coins)
+
+    @classmethod
+    def build(cls, parameters: WeightedParameters, markets: Sequence[str], coins: Sequence[str]) -> Self:
+        """The engine of a preset."""
+        return cls(chosen(parameters.markets, markets, "market"), chosen(parameters.coins, coins, "collateral"))
+
+    def terms(
+        self, price: Floats, coin_price: Floats, *, funding: Floats | None = None, state: MarketState | None = None
+    ) -> Terms:
+        """Terms with the preset's fractions, initial ones at the open interest that the state tells."""
+        base = np.array([m.imf for m in self.markets])
+        mmf = np.array([m.mmf for m in self.markets])
+        caps = np.array([(m.oi_lower, m.oi_upper) for m in self.markets]).reshape(-1, 2)
+        interest = state.open_interest * price if state is not None else np.zeros(len(price))
+        return Terms(
+            price, np.zeros(len(price)) if funding is None else funding,
+            initial_fraction(base, interest, caps[:, 0], caps[:, 1]), mmf, coin_price,
+            np.array([c.haircut for c in self.coins]), np.ones(len(coin_price)), state=state,
+        )  # fmt: skip
+
+    def explain(self, ledger: Ledger, terms: Terms, row: int) -> tuple[Part, ...]:
+        """Cash, each position with its profit and requirement, each collateral after its haircut."""
+        slots = np.flatnonzero(ledger.slot_market[row] >= 0)
+        market, size = ledger.slot_market[row, slots], ledger.slot_size[row, slots]
+        paid = size * (ledger.slot_entry[row, slots] - ledger.slot_funding[row, slots])
+        profit = size * (terms.price - terms.funding)[market] - paid
+        notional = np.abs(size) * terms.price[market]
+        cash = float(ledger.quote[row] + paid.sum())
+        parts = [Part("cash", -1, cash, cash, 0.0, 0.0)]
+        for k, m in enumerate(market):
+            gain = float(profit[k])
+            im, mm = float(notional[k] * terms.imf[m]), float(notional[k] * terms.mmf[m])
+            parts.append(Part("position", int(m), gain, gain, im, mm))
+        worth = ledger.coins[row] * terms.coin_price
+        for h in np.flatnonzero(worth):
+            parts.append(Part("collateral", int(h), float(worth[h]), float(worth[h] * terms.factor[h]), 0.0, 0.0))
+        return tuple(parts)
 
     def free_margin(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """float64[rows]: free margin; +inf where an account cannot breach."""
