@@ -174,6 +174,12 @@ class Engine(ABC):
     Parameters: ClassVar[type[Parameters]]
     """The form of its presets."""
 
+    lends: ClassVar[bool] = False
+    """Whether accounts may owe coins."""
+
+    options: ClassVar[bool] = False
+    """Whether accounts may hold options."""
+
     @classmethod
     @abstractmethod
     def build(cls, parameters: Any, markets: Sequence[str], coins: Sequence[str]) -> Self:
