@@ -48,7 +48,9 @@ def read_accounts_json(path: Path) -> tuple[str, str]:
     try:
         return path.read_text("utf-8"), str(path)
     except OSError as error:
-        raise StatementError(str(path), f"cannot be read ({error.strerror})", "give a JSON file, or - for a pipe") from error
+        raise StatementError(
+            str(path), f"cannot be read ({error.strerror})", "give a JSON file, or - for a pipe"
+        ) from error
     except UnicodeDecodeError as error:
         raise StatementError(str(path), "is no text in UTF-8", "give a JSON file") from error
 
@@ -80,7 +82,9 @@ def _check_options(document: Document, place: str, preset: Preset) -> None:
     for i, account in enumerate(document.statements):
         if account.legs:
             raise StatementError(
-                f"{place}: accounts.{i}.options", f"preset {preset.name} has no options", "leave them out, or take derive_pmrm"
+                f"{place}: accounts.{i}.options",
+                f"preset {preset.name} has no options",
+                "leave them out, or take derive_pmrm",
             )
 
 
@@ -96,5 +100,7 @@ def _unknown(document: Document, place: str, preset: Preset, error: UnknownAsset
             where = f"accounts.{i}.{key}.{error.asset}"
             break
     return StatementError(
-        f"{place}: {where}", f"preset {preset.name} has no {error.what} {error.asset}", nearest(error.asset, error.known)
+        f"{place}: {where}",
+        f"preset {preset.name} has no {error.what} {error.asset}",
+        nearest(error.asset, error.known),
     )

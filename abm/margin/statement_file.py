@@ -244,7 +244,9 @@ class _Reader:
     def position(self, i: int, k: int, form: _PositionForm) -> Position:
         if form.market not in self.prices:
             raise self.error(
-                f"accounts.{i}.positions.{k}.market", f"'{form.market}' has no price", nearest(form.market, self.form.prices)
+                f"accounts.{i}.positions.{k}.market",
+                f"'{form.market}' has no price",
+                nearest(form.market, self.form.prices),
             )
         funding = form.funding if form.funding is not None else self.form.funding.get(form.market, 0.0)
         return Position(form.market, form.size, form.entry or self.prices[form.market], funding)

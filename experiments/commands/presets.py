@@ -35,7 +35,9 @@ def command(preset: str | None, as_json: bool) -> None:
         if source is not None
     ]
     if as_json:
-        print_json({"preset": one.name, "family": one.family, "protocol": one.title, "note": one.note, "parameters": entries})
+        print_json(
+            {"preset": one.name, "family": one.family, "protocol": one.title, "note": one.note, "parameters": entries}
+        )
         return
     click.echo(f"{one.title} (family {one.family})" + (f": {one.note}" if one.note else ""))
     pages = list(dict.fromkeys((e["source"], e["date"], e["note"]) for e in entries))
@@ -52,5 +54,5 @@ def _summary(preset: "Preset") -> dict[str, Any]:
     entries = list(preset.entries())
     return {
         "preset": preset.name, "family": preset.family, "protocol": preset.title, "parameters": len(entries),
-        "sources": len(preset.sources), "newest": max((s.date for s in preset.sources)).isoformat(),
+        "sources": len(preset.sources), "newest": max(s.date for s in preset.sources).isoformat(),
     }  # fmt: skip
