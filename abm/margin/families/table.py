@@ -1,10 +1,16 @@
 """Families of margin rules by the name that presets call them by."""
 
 from abm.margin.engine import Engine
+from abm.margin.families.lending import Lending
+from abm.margin.families.pool_priced import PoolPriced
+from abm.margin.families.skew_priced import SkewPriced
 from abm.margin.families.weighted import Weighted
 
 __all__ = ["FAMILIES"]
 
 FAMILIES: dict[str, type[Engine]] = {
+    "lending": Lending,
+    "pool_priced": PoolPriced,
+    "skew_priced": SkewPriced,
     "weighted": Weighted,
 }
