@@ -42,9 +42,7 @@ def log_ratio_python(forward: float, strike: float) -> float:
 log_ratio = njit(cache=True)(log_ratio_python)
 
 
-def price_kernel_python(
-    forward: float, strike: float, years: float, vol: float, discount: float, call: bool
-) -> float:  # fmt: skip
+def price_kernel_python(forward: float, strike: float, years: float, vol: float, discount: float, call: bool) -> float:
     """Price of a European option, in the unit of the forward.
 
     `years` or `vol` <= 0, and `forward` or `strike` <= 0: the discounted intrinsic value.
@@ -61,7 +59,8 @@ def price_kernel_python(
     t = 0.5 * deviation
     if h + t > 0.0 and t >= SMALL:
         low, high = min(forward, strike), max(forward, strike)
-        return intrinsic + discount * (low * cdf(h + t) - high * cdf(h - t))
+        width: float = low * cdf(h + t) - high * cdf(h - t)
+        return intrinsic + discount * width
     if t < SMALL:
         zeroth = mills(h)
         first = 1.0 + h * zeroth

@@ -80,7 +80,8 @@ erfcx = njit(cache=True)(erfcx_python)
 
 def mills_python(z: float) -> float:
     """N(z) / n(z) for z <= 0."""
-    return ROOT_HALF_PI * erfcx(-z * ROOT_HALF)
+    value: float = ROOT_HALF_PI * erfcx(-z * ROOT_HALF)
+    return value
 
 
 mills = njit(cache=True)(mills_python)
