@@ -180,6 +180,16 @@ class Engine(ABC):
     options: ClassVar[bool] = False
     """Whether accounts may hold options."""
 
+    linear: ClassVar[bool] = False
+    """Whether requirements are fractions of notional, which the terms have in `imf` and `mmf`, and free margin is linear
+    in prices."""
+
+    stateful: bool = True
+    """Whether anything depends on the protocol's state, which the terms then must have, and moves with it."""
+
+    worldly: ClassVar[bool] = True
+    """Whether accounts are in the settlement asset and trade on books, so that a protocol of a world can have it."""
+
     @classmethod
     @abstractmethod
     def build(cls, parameters: Any, markets: Sequence[str], coins: Sequence[str]) -> Self:
@@ -192,13 +202,19 @@ class Engine(ABC):
         """
 
     def terms(
-        self, price: Floats, coin_price: Floats, *, funding: Floats | None = None, state: MarketState | None = None
-    ) -> Terms:
-        """Terms at some prices with the preset's own parameters, nothing moved."""
-        nothing, none = np.zeros(len(price)), np.zeros(len(coin_price))
+        self, price: Floats, coin_price: Floats, *, funding: Floats | None = None, state: MarketState | None = None,
+        scale: Floats | None = None, haircut: Floats | None = None, stale: Floats | None = None,
+    ) -> Terms:  # fmt: skip
+        """Terms at some prices with the preset's own parameters.
+
+        `scale` multiplies requirements, `haircut` is taken off besides the family's own weights (the weighted family: in
+        place of the preset's), `stale` is the factor of old news; by default nothing has moved.
+        """
+        nothing = np.zeros(len(price))
         return Terms(
-            price, nothing if funding is None else funding, nothing, nothing, coin_price, none, np.ones(len(coin_price)),
-            state=state,
+            price, nothing if funding is None else funding, nothing, nothing, coin_price,
+            np.zeros(len(coin_price)) if haircut is None else haircut, np.ones(len(coin_price)) if stale is None else stale,
+            scale=np.ones(len(price)) if scale is None else scale, state=state,
         )  # fmt: skip
 
     @abstractmethod
