@@ -217,6 +217,13 @@ class Engine(ABC):
             scale=np.ones(len(price)) if scale is None else scale, state=state,
         )  # fmt: skip
 
+    def carried(self, price: Floats) -> Floats:
+        """What the ledger carries prices as: a position gains its size times the change of this, in the settlement asset.
+
+        The price itself, unless contracts are settled in the coin that they are on (-1 / price).
+        """
+        return price
+
     @abstractmethod
     def explain(self, ledger: Ledger, terms: Terms, row: int) -> tuple[Part, ...]:
         """What each thing in an account contributes to its equity and requirements."""

@@ -1,10 +1,16 @@
 """Families of margin rules by the name that presets call them by."""
 
 from abm.margin.engine import Engine
+from abm.margin.families.backstop import Backstop
+from abm.margin.families.exchange_tiers import ExchangeTiers
+from abm.margin.families.inverse import Inverse
 from abm.margin.families.weighted import Weighted
 
 __all__ = ["FAMILIES"]
 
 FAMILIES: dict[str, type[Engine]] = {
+    "backstop": Backstop,
+    "exchange_tiers": ExchangeTiers,
+    "inverse": Inverse,
     "weighted": Weighted,
 }
