@@ -6,6 +6,7 @@ from abm.margin.families.exchange_tiers import ExchangeTiers
 from abm.margin.families.inverse import Inverse
 from abm.margin.families.lending import Lending
 from abm.margin.families.pool_priced import PoolPriced
+from abm.margin.families.scenario_grid import ScenarioGrid
 from abm.margin.families.skew_priced import SkewPriced
 from abm.margin.families.weighted import Weighted
 
@@ -18,5 +19,6 @@ FAMILIES: dict[str, type[Engine]] = {
     "lending": Lending,
     "pool_priced": PoolPriced,
     "skew_priced": SkewPriced,
+    "scenario_grid": ScenarioGrid,
     "weighted": Weighted,
 }
