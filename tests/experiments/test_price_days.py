@@ -107,7 +107,7 @@ def test_the_same_symbol_of_two_files_is_told_apart(tmp_path: Path) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not beside the checkout")
 def test_the_real_histories_are_read_whole() -> None:
     (hours,) = read_days(SHARED / "btcusdt_1h_2017-2020.parquet")
-    assert (len(hours.observed), hours.left_out) == (889, 9)
+    assert (len(hours.observed), hours.left_out) == (890, 9)
     coins = read_days(SHARED / "daily_ohlcv_binance_2018-2026.parquet", symbols=["all"])
     assert len(coins) == 50
     assert sum(len(c.observed) for c in coins) == 75_084 - 50

@@ -3,9 +3,9 @@
 Source: Corsi 2009, Journal of Financial Econometrics 7(2): RV_{t+1} = c + b_d RV_t + b_w RV_t^(w) +
 b_m RV_t^(m) + e, by least squares.  A week is 7 and a month 30 periods here: these markets never close.  The mean of the
 next h periods is regressed directly.  `Har` is in logarithms of the means, with the lognormal correction
-exp(s^2 / 2) (Andersen, Bollerslev, Diebold 2007, Review of Economics and Statistics 89(4)); `LevelHar` in levels, a
-forecast below the least target that was fitted being raised to it (the filter of Bollerslev, Patton, Quaedvlieg 2016,
-Journal of Econometrics 192(1), against forecasts outside what was ever seen).
+exp(s^2 / 2) (Andersen, Bollerslev, Diebold 2007, Review of Economics and Statistics 89(4)); `LevelHar` is in levels.  A
+forecast below the least target that was fitted is raised to it (half of the filter of Bollerslev, Patton, Quaedvlieg
+2016, Journal of Econometrics 192(1), against forecasts outside what was ever seen: a forecast above all of it may be right).
 """
 
 import numpy as np
@@ -71,4 +71,4 @@ class Har(LevelHar):
         return np.asarray(np.log(target))
 
     def _level(self, fitted: Floats) -> Floats:
-        return np.asarray(np.exp(fitted + 0.5 * self._spread))
+        return super()._level(np.exp(fitted + 0.5 * self._spread))
