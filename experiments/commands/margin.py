@@ -44,11 +44,11 @@ def command(accounts: Path, protocol: str, as_json: bool) -> None:
     """Value the accounts of ACCOUNTS (a JSON document, - for standard input) under a protocol's margin rules."""
     from abm.margin.preset import load_preset
     from experiments.console import print_json
-    from experiments.valuing import account_row, read_accounts_json, value_document
+    from experiments.valuing import account_rows, read_accounts_json, value_document
 
     preset = load_preset(protocol)
     valued = value_document(*read_accounts_json(accounts), preset)
-    rows = [account_row(valued, i) for i in range(len(valued.document.names))]
+    rows = account_rows(valued)
     if as_json:
         print_json(rows)
     else:

@@ -164,10 +164,13 @@ class Isolated(Engine):
         return cls(cls.family.build(parameters, markets, coins))
 
     def terms(
-        self, price: Floats, coin_price: Floats, *, funding: Floats | None = None, state: MarketState | None = None
-    ) -> Terms:
+        self, price: Floats, coin_price: Floats, *, funding: Floats | None = None, state: MarketState | None = None,
+        scale: Floats | None = None, haircut: Floats | None = None, stale: Floats | None = None,
+    ) -> Terms:  # fmt: skip
         """Those of the family inside."""
-        return self.inner.terms(price, coin_price, funding=funding, state=state)
+        return self.inner.terms(
+            price, coin_price, funding=funding, state=state, scale=scale, haircut=haircut, stale=stale
+        )  # fmt: skip
 
     def carried(self, price: Floats) -> Floats:
         """As the family inside carries prices."""
