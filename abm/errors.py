@@ -8,6 +8,7 @@ UserError
  +-- DesignError        a sweep's design
  +-- PresetError        a preset of margin rules
  +-- StatementError     accounts to be valued without a run
+ +-- ConformError       a file of known answers
 AuditError              money or positions that do not add up: our mistake, never the user's
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 __all__ = [
     "AccountsFileError",
     "AuditError",
+    "ConformError",
     "DesignError",
     "PresetError",
     "PriceFileError",
@@ -68,6 +70,10 @@ class PresetError(UserError):
 
 class StatementError(UserError):
     """Accounts to be valued without a run."""
+
+
+class ConformError(UserError):
+    """A file of known answers."""
 
 
 class AuditError(RuntimeError):

@@ -16,10 +16,10 @@ The keys under `parameters` are the family's own form.  A pattern of `keys` name
 for one part of the key; every key must have a source.
 """
 
+import datetime
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
@@ -42,7 +42,7 @@ class Source(BaseModel):
 
     keys: tuple[str, ...] = Field(min_length=1, description="patterns of keys below `parameters`")
     page: str = Field(min_length=1, description="page, repository path or paper")
-    date: date = Field(description="day on which it said so")
+    date: datetime.date = Field(description="day on which it said so")
     note: str = Field("", description="what was rounded, chosen or left out")
 
     def names(self, key: str) -> bool:

@@ -53,6 +53,7 @@ def value(
     prices: Mapping[str, float],
     coin_prices: Mapping[str, float] | None = None,
     *,
+    funding: Floats | None = None,
     series: Series | None = None,
     state: MarketState | None = None,
 ) -> Valuation:
@@ -62,6 +63,8 @@ def value(
     ----------
     prices, coin_prices
         USD by market and by collateral; their order is that of the columns, and of what `state` holds.
+    funding
+        Cumulative funding by market, USD a coin long; none by default.
     series
         Option series that the accounts' legs refer to, in a market where nothing else is known.
     state
@@ -77,7 +80,7 @@ def value(
     coin_price = np.array([(coin_prices or {})[c] for c in coins], dtype=np.float64)
     engine = FAMILIES[preset.family].build(preset.parameters, markets, coins)
     known = state if state is not None else MarketState.quiet(price, coin_price, series)
-    terms = engine.terms(price, coin_price, state=known)
-    ledger = ledger_of(accounts, markets, coins)
+    terms = engine.terms(price, coin_price, funding=funding, state=known)
+    ledger = ledger_of(accounts, markets, coins, engine.carried)
     rows = np.arange(len(accounts))
     return Valuation(markets, coins, engine, ledger, terms, engine.assess(ledger, terms, rows))

@@ -166,7 +166,16 @@ class TestTrades:
                 )
             )  # fmt: skip
         assert full[0] == full[1]
-        for name in ("slot_market", "slot_size", "slot_entry", "slot_funding", "quote", "long_interest", "skew", "gross"):
+        for name in (
+            "slot_market",
+            "slot_size",
+            "slot_entry",
+            "slot_funding",
+            "quote",
+            "long_interest",
+            "skew",
+            "gross",
+        ):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
     @given(trades=TRADES)
@@ -310,7 +319,16 @@ class TestFill:
             told.append((found, book))
         for a, b in zip(told[0][0], told[1][0], strict=True):
             np.testing.assert_array_equal(a, b)
-        for name in ("slot_market", "slot_size", "slot_entry", "slot_funding", "quote", "long_interest", "skew", "gross"):
+        for name in (
+            "slot_market",
+            "slot_size",
+            "slot_entry",
+            "slot_funding",
+            "quote",
+            "long_interest",
+            "skew",
+            "gross",
+        ):
             np.testing.assert_array_equal(getattr(told[0][1], name), getattr(told[1][1], name))
         full, others, against, fees = told[0][0]
         assert full == -1

@@ -37,9 +37,9 @@ class Legs:
 def sum_legs_python(account: Ints, series: Ints, size: Floats, underlying: Ints, table: Floats, out: Floats) -> None:
     """Add size * table[series] of each leg to `out`, float64[accounts, underlyings, columns]."""
     for i in range(len(account)):
-        s = series[i]
+        held, each, n = out[account[i], underlying[series[i]]], table[series[i]], size[i]
         for g in range(table.shape[1]):
-            out[account[i], underlying[s], g] += size[i] * table[s, g]
+            held[g] += n * each[g]
 
 
 sum_legs = njit(cache=True)(sum_legs_python)

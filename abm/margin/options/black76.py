@@ -14,12 +14,21 @@ The discount D is an argument: exp(-rate T) in Black-76, exp(-max(rate, 0) T) at
 from math import exp, log, log1p, sqrt
 
 import numpy as np
-from numba import njit, vectorize
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from abm.margin.options.columns import flat
 from abm.margin.options.normal import cdf, mills
 
-__all__ = ["log_ratio", "log_ratio_python", "price", "price_kernel", "price_kernel_python"]
+__all__ = [
+    "log_ratio",
+    "log_ratio_python",
+    "price",
+    "price_kernel",
+    "price_kernel_python",
+    "price_many",
+    "price_many_python",
+]
 
 Floats = NDArray[np.float64]
 
@@ -74,12 +83,23 @@ def price_kernel_python(forward: float, strike: float, years: float, vol: float,
 
 price_kernel = njit(cache=True)(price_kernel_python)
 
-_price = vectorize(cache=True)(price_kernel_python)
+
+def price_many_python(
+    forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats, call: NDArray[np.bool_]
+) -> Floats:
+    """float64[n]: `price_kernel` of each of n options."""
+    result = np.empty(len(forward))
+    for i in range(len(forward)):
+        result[i] = price_kernel(forward[i], strike[i], years[i], vol[i], discount[i], call[i])
+    return result
+
+
+price_many = njit(cache=True)(price_many_python)
 
 
 def price(
     forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, discount: ArrayLike, call: ArrayLike
 ) -> Floats:
     """float64, broadcast over all six: prices of European options, as `price_kernel`; `call` is boolean."""
-    numbers = [np.asarray(x, np.float64) for x in (forward, strike, years, vol, discount)]
-    return np.asarray(_price(*numbers, np.asarray(call, np.bool_)))
+    numbers, side, shape = flat((forward, strike, years, vol, discount), call)
+    return np.asarray(price_many(*numbers, side)).reshape(shape)

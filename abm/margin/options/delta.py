@@ -9,13 +9,14 @@ writer of an inverse option (premium and settlement in the coin) hedges
 from typing import Literal, get_args
 
 import numpy as np
-from numba import vectorize
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from abm.margin.options.black76 import log_ratio
+from abm.margin.options.columns import flat
 from abm.margin.options.normal import cdf
 
-__all__ = ["CONVENTIONS", "Convention", "delta", "forward_of"]
+__all__ = ["CONVENTIONS", "Convention", "delta", "delta_many", "delta_many_python", "forward_of"]
 
 Floats = NDArray[np.float64]
 
@@ -31,15 +32,24 @@ def forward_of(spot: ArrayLike, discount: ArrayLike, foreign_discount: ArrayLike
     return np.asarray(s * fd / d)
 
 
-def _forward_delta(forward: float, strike: float, deviation: float, call: bool, adjusted: bool) -> float:
-    """Delta on the forward; `deviation` is vol * sqrt(years)."""
-    sign = 1.0 if call else -1.0
-    d1 = log_ratio(forward, strike) / deviation + 0.5 * deviation
-    value: float = sign * strike / forward * cdf(sign * (d1 - deviation)) if adjusted else sign * cdf(sign * d1)
-    return value
+def delta_many_python(
+    forward: Floats, strike: Floats, deviation: Floats, foreign: Floats, call: NDArray[np.bool_], adjusted: bool
+) -> Floats:
+    """float64[n]: delta times `foreign`, premium-adjusted or not; `deviation` is vol * sqrt(years)."""
+    result = np.empty(len(forward))
+    for i in range(len(forward)):
+        sign = 1.0 if call[i] else -1.0
+        d1 = log_ratio(forward[i], strike[i])
+        if deviation[i] > 0.0:
+            d1 = d1 / deviation[i] + 0.5 * deviation[i]
+        elif d1 != 0.0:
+            d1 = np.inf if d1 > 0.0 else -np.inf
+        value = strike[i] / forward[i] * cdf(sign * (d1 - deviation[i])) if adjusted else cdf(sign * d1)
+        result[i] = sign * foreign[i] * value
+    return result
 
 
-_forward_delta_ufunc = vectorize(cache=True)(_forward_delta)
+delta_many = njit(cache=True)(delta_many_python)
 
 
 def delta(
@@ -48,15 +58,17 @@ def delta(
 ) -> Floats:  # fmt: skip
     """float64, broadcast: delta by a convention; `deviation` is vol * sqrt(years).
 
-    ValueError for an unknown convention, or a forward, strike or deviation <= 0.
+    A deviation of 0 gives that of the payoff, halfway at its kink.  ValueError for an unknown convention, a forward,
+    strike or discount <= 0, or a deviation below 0.
     """
     if convention not in CONVENTIONS:
         raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {convention}")
-    numbers = {"forward": forward, "strike": strike, "deviation": deviation}
-    columns = {name: np.asarray(value, np.float64) for name, value in numbers.items()}
-    for name, values in columns.items():
+    foreign = foreign_discount if convention.endswith("spot") else np.ones(())
+    columns, side, shape = flat((forward, strike, deviation, foreign), call)
+    for name, values in zip(("forward", "strike", "foreign_discount"), (*columns[:2], columns[3]), strict=True):
         if not np.all(values > 0.0):
-            raise ValueError(f"{name} must be > 0, got {values[~(values > 0.0)].flat[0]}")
+            raise ValueError(f"{name} must be > 0, got {values[~(values > 0.0)][0]}")
+    if not np.all(columns[2] >= 0.0):
+        raise ValueError(f"deviation must be >= 0, got {columns[2][~(columns[2] >= 0.0)][0]}")
     adjusted = convention.startswith("premium_adjusted")
-    result = _forward_delta_ufunc(*columns.values(), np.asarray(call, np.bool_), adjusted)
-    return np.asarray(result * np.asarray(foreign_discount, np.float64) if convention.endswith("spot") else result)
+    return np.asarray(delta_many(*columns, side, adjusted)).reshape(shape)

@@ -7,7 +7,8 @@ B_TT = B_T (d1 d2 - 1) / (2 T); those in r and those of D follow from D_T = -r D
 (E. G. Haug, The Complete Guide to Option Pricing Formulas, 2nd ed., 2007, chapter 2).
 
 Signs and units: time is the calendar's (theta = -V_T), in years; volatility and rate in units of 1.00, not points;
-the forward is held when the rate or time moves.  Per unit of size, in the unit of the forward:
+the forward is held when the rate or time moves (where
+rates below 0 are cut off, as at Derive, pass max(rate, 0)).  Per unit of size, in the unit of the forward:
 
 ======== =================== ============= ================
 price    V                   charm         -V_FT
@@ -28,6 +29,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from abm.margin.options.black76 import FAR, log_ratio, price_kernel
+from abm.margin.options.columns import flat
 from abm.margin.options.normal import cdf, pdf
 
 __all__ = ["NAMES", "greeks", "greeks_kernel", "greeks_kernel_python", "greeks_many", "greeks_many_python"]
@@ -108,7 +110,5 @@ def greeks(
     forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, rate: ArrayLike, call: ArrayLike
 ) -> Floats:
     """float64[..., 15], broadcast over all six: price and Greeks of options, in the order of `NAMES`."""
-    numbers = [np.asarray(x, np.float64) for x in (forward, strike, years, vol, rate)]
-    *columns, side = np.broadcast_arrays(*numbers, np.asarray(call, np.bool_))
-    flat = [np.ascontiguousarray(x).ravel() for x in columns]
-    return np.asarray(greeks_many(*flat, np.ascontiguousarray(side).ravel())).reshape((*side.shape, len(NAMES)))
+    numbers, side, shape = flat((forward, strike, years, vol, rate), call)
+    return np.asarray(greeks_many(*numbers, side)).reshape((*shape, len(NAMES)))

@@ -8,12 +8,13 @@ from 0 to 1: Newton from the inflection s = sqrt(2 |ln(F/K)|) (S. Manaster, G. K
 from math import exp, log, log1p, sqrt
 
 import numpy as np
-from numba import njit, vectorize
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from abm.margin.options.black76 import ROOT_TAU, log_ratio, price_kernel
+from abm.margin.options.columns import flat
 
-__all__ = ["implied_kernel", "implied_kernel_python", "implied_vol"]
+__all__ = ["implied_kernel", "implied_kernel_python", "implied_many", "implied_many_python", "implied_vol"]
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +28,10 @@ ROUNDING = 1e-15
 """How far below intrinsic a price may be by rounding, relative to the larger of forward and strike."""
 
 
+TINY = 1e-290
+"""Price per unit below which too few digits are left to take a step from."""
+
+
 def _slope_python(forward: float, strike: float, s: float) -> float:
     """Change of the undiscounted price by s = vol sqrt(T)."""
     h, t = log_ratio(forward, strike) / s, 0.5 * s
@@ -37,8 +42,8 @@ _slope = njit(cache=True)(_slope_python)
 
 
 def _step_python(target: float, b: float, slope: float, low: bool) -> float:
-    """Newton's step on 1/ln b where `low`, else on -ln(1 - b); nan where b has left (0, 1) or is flat."""
-    if b <= 0.0 or b >= 1.0 or slope <= 0.0:
+    """Newton's step on 1/ln b where `low`, else on -ln(1 - b); nan where b is 0 or 1 to double precision."""
+    if b <= TINY or b >= 1.0 or slope <= TINY:
         return np.nan
     if low:
         return (1.0 / log(target) - 1.0 / log(b)) * -b * log(b) ** 2 / slope
@@ -83,7 +88,18 @@ def implied_kernel_python(
 
 implied_kernel = njit(cache=True)(implied_kernel_python)
 
-_implied = vectorize(cache=True)(implied_kernel_python)
+
+def implied_many_python(
+    price: Floats, forward: Floats, strike: Floats, years: Floats, discount: Floats, call: NDArray[np.bool_]
+) -> Floats:
+    """float64[n]: `implied_kernel` of each of n options."""
+    result = np.empty(len(price))
+    for i in range(len(price)):
+        result[i] = implied_kernel(price[i], forward[i], strike[i], years[i], discount[i], call[i])
+    return result
+
+
+implied_many = njit(cache=True)(implied_many_python)
 
 
 def implied_vol(
@@ -95,15 +111,14 @@ def implied_vol(
     [D max(K - F, 0), D K) for puts, and for a forward, strike, discount or time to expiry <= 0.
     """
     names = ("price", "forward", "strike", "years", "discount")
-    numbers = [np.asarray(x, np.float64) for x in (price, forward, strike, years, discount)]
-    *columns, side = np.broadcast_arrays(*numbers, np.asarray(call, np.bool_))
+    columns, side, shape = flat((price, forward, strike, years, discount), call)
     for name, values in zip(names[1:], columns[1:], strict=True):
         if not np.all(values > 0.0):
-            raise ValueError(f"{name} must be > 0, got {values[~(values > 0.0)].flat[0]}")
-    result = np.asarray(_implied(*columns, side))
+            raise ValueError(f"{name} must be > 0, got {values[~(values > 0.0)][0]}")
+    result = np.asarray(implied_many(*columns, side))
     if np.isnan(result).any():
         at = np.flatnonzero(np.isnan(result))[0]
-        p, f, k, _, d = (x.flat[at] for x in columns)
-        sign, most = (1.0, d * f) if side.flat[at] else (-1.0, d * k)
+        p, f, k, _, d = (x[at] for x in columns)
+        sign, most = (1.0, d * f) if side[at] else (-1.0, d * k)
         raise ValueError(f"price must be >= {d * max(sign * (f - k), 0.0)} and < {most} (no arbitrage), got {p}")
-    return result
+    return result.reshape(shape)

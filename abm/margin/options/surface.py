@@ -57,9 +57,10 @@ class Surface:
     def vols(self, variance: Floats, underlying: Ints, forward: Floats, strike: Floats, seconds: Floats) -> Floats:
         """float64[n]: implied volatilities a year, of (underlying, strike, seconds to expiry) each.
 
-        ValueError for an underlying that there is not, and for a forward or strike <= 0.
+        ValueError for an underlying that there is not, a state of another length, and a forward or strike <= 0.
         """
         self._check(underlying)
+        self._check_state(variance)
         for name, values in (("forward", forward), ("strike", strike)):
             if not np.all(values > 0.0):
                 raise ValueError(f"{name} must be > 0, got {values[~(values > 0.0)][0]}")
@@ -67,6 +68,7 @@ class Surface:
 
     def advance(self, variance: Floats, log_return: Floats, seconds: float) -> Floats:
         """float64[U]: the state after `seconds` >= 0 with a log return of each spot."""
+        self._check_state(variance)
         if not seconds >= 0.0:
             raise ValueError(f"seconds must be >= 0, got {seconds}")
         beta, least, most = (
@@ -79,6 +81,7 @@ class Surface:
     def skew_stickiness(self, variance: Floats, underlying: int, seconds: float) -> float:
         """Bergomi's ratio at a maturity; nan for a smile with rho = 0, which has no skew."""
         self._check(np.array([underlying]))
+        self._check_state(variance)
         rho, eta, gamma, mean, reversion, shortest = (float(x) for x in self._parameters[underlying])
         if rho == 0.0:
             return float("nan")
@@ -91,3 +94,7 @@ class Surface:
         wrong = underlying[(underlying < 0) | (underlying >= len(self.smiles))]
         if len(wrong):
             raise ValueError(f"underlying must be from 0 to {len(self.smiles) - 1}, got {wrong[0]}")
+
+    def _check_state(self, variance: Floats) -> None:
+        if len(variance) != len(self.smiles):
+            raise ValueError(f"variance must be given for each of {len(self.smiles)} underlyings, got {len(variance)}")

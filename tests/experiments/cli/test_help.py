@@ -8,6 +8,7 @@ import pytest
 
 import experiments
 from experiments.cli import COMMANDS
+from experiments.commands.margin import PARTS
 from tests.experiments.cli.command_line import crossfire, process, refused
 
 pytestmark = pytest.mark.xdist_group("cli")
@@ -17,7 +18,8 @@ HEAVY = ("abm", "agents", "jinja2", "matplotlib", "mesa", "networkx", "numba", "
 
 def test_every_module_of_commands_is_a_command() -> None:
     modules = (Path(str(experiments.__file__)).parent / "commands").glob("[!_]*.py")
-    assert sorted(p.stem for p in modules) == sorted(COMMANDS)
+    parts = {f"margin_{word}" for word in PARTS}
+    assert sorted(p.stem for p in modules) == sorted({*COMMANDS, *parts})
 
 
 def test_help_lists_every_command_with_what_it_does() -> None:
