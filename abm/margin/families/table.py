@@ -18,7 +18,11 @@ FAMILIES: dict[str, type[Engine]] = {
     "inverse": Inverse,
     "lending": Lending,
     "pool_priced": PoolPriced,
-    "skew_priced": SkewPriced,
     "scenario_grid": ScenarioGrid,
+    "skew_priced": SkewPriced,
+<<<<<<< HEAD
+    "scenario_grid": ScenarioGrid,
+=======
+>>>>>>> wt-families3
     "weighted": Weighted,
 }

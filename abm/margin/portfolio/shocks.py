@@ -126,8 +126,8 @@ def skew_multiplier_python(k: float, years: float, absolute: bool, skew: SkewNum
     """
     cap, width = _cap_and_width(years, absolute, skew)
     k = abs(k) if absolute else k
-    shift = min(cap, k * cap / width) if k >= 0.0 else max(-cap, k * cap / width)
-    return float(max(1.0 + shift, 0.0))
+    shift: float = min(cap, k * cap / width) if k >= 0.0 else max(-cap, k * cap / width)
+    return max(1.0 + shift, 0.0)
 
 
 skew_multiplier = njit(cache=True)(skew_multiplier_python)
