@@ -402,7 +402,11 @@ class ProtocolSpec(Spec):
     chain: Name = Field(description="the chain it lives on")
     venue: Name = Field(description="where its perpetuals trade")
     oracle: Name = Field(description="whose feed values collateral, and breaches where breach_price says so")
-    engine: Literal["weighted"] = Field("weighted", description="the family of its margin rules")
+    preset: str = Field(
+        "",
+        description="margin rules of a real protocol, a shipped preset or the path of one's own; empty: the fractions of its "
+        "markets and the haircuts of its collateral",
+    )
     mode: Literal["cross", "isolated"] = Field("cross", description="how its ordinary accounts hold their positions")
     breach_price: Literal["mark", "oracle", "index", "last"] = Field(
         "mark",
@@ -426,6 +430,17 @@ class ProtocolSpec(Spec):
     street_leverage: Positive = Field(
         2.0, description="the street's notional over equity; it meets its calls from outside"
     )
+
+    @model_validator(mode="after")
+    def _rules_once(self) -> "ProtocolSpec":
+        """Either a preset, or fractions and haircuts of one's own."""
+        given = [m.asset for m in self.markets if m.model_fields_set & {"imf", "mmf", "oi_lower", "oi_upper"}]
+        given += [c.asset for c in self.collateral if "haircut" in c.model_fields_set]
+        if self.preset and given:
+            raise ValueError(
+                f"has preset '{self.preset}', and margin fractions or a haircut of {given[0]}; leave them to the preset"
+            )
+        return self
 
 
 class AgentSpec(Spec):

@@ -15,11 +15,14 @@ from abm.chains.bridge import Bridge
 from abm.chains.chain import Chain, Inclusion, Transaction
 from abm.crossing import Crossing
 from abm.draws import Draws
-from abm.errors import ScenarioError
+from abm.errors import PresetError, ScenarioError, nearest
 from abm.events import Log
 from abm.identity import owner_ids
 from abm.ledger import SYSTEM
-from abm.margin.families.weighted import Weighted
+from abm.margin.engine import Engine, UnknownAsset
+from abm.margin.families.table import FAMILIES
+from abm.margin.families.weighted import Weighted, WeightedCoin, WeightedMarket
+from abm.margin.preset import load_preset
 from abm.oracles.feed import Feed
 from abm.prices import PricePath
 from abm.protocol.breaches import Episodes
@@ -286,11 +289,44 @@ def _protocol(world: World, spec: ProtocolSpec, finality: dict[str, float], firs
     # the settlement asset settles debts as it is, and is never sold
     spot = [-1 if c.asset == spec.settlement else world.spots[c.asset][0] for c in spec.collateral]
     return Protocol(
-        spec, tape=world.tape, treasury=world.treasury, engine=Weighted(), marks=marks,
+        spec, tape=world.tape, treasury=world.treasury, engine=_engine(spec), marks=marks,
         feed=world.feeds[spec.oracle], books=[books.find(spec.venue, f"{m.asset}-PERP") for m in spec.markets],
         spot_books=spot, crossing=world.crossing, finality=finality, cohorts=world.cohorts,
         slots=len(spec.markets), first_price=first,
     )  # fmt: skip
+
+
+def _engine(spec: ProtocolSpec) -> Engine:
+    """The engine of a protocol: of its preset, or weighted with its own fractions.
+
+    Raises
+    ------
+    ScenarioError
+        There is no such preset, or it lacks a market or a collateral, or no world can have its family.
+    """
+    markets, coins = [m.asset for m in spec.markets], [c.asset for c in spec.collateral]
+    where = f"protocols.{spec.name}.preset"
+    if not spec.preset:
+        fractions = [
+            WeightedMarket(imf=m.imf, mmf=m.mmf, oi_lower=m.oi_lower, oi_upper=m.oi_upper) for m in spec.markets
+        ]
+        return Weighted(fractions, [WeightedCoin(haircut=c.haircut) for c in spec.collateral])
+    try:
+        preset = load_preset(spec.preset)
+    except PresetError as error:
+        raise ScenarioError(f"{where}: {error.where}", error.what, error.remedy) from error
+    family = FAMILIES[preset.family]
+    if not family.worldly:
+        raise ScenarioError(
+            where, f"'{spec.preset}' is of the family {preset.family}, which no world can have",
+            "value accounts under it with crossfire margin, or take another preset",
+        )  # fmt: skip
+    try:
+        return family.build(preset.parameters, markets, coins)
+    except UnknownAsset as error:
+        raise ScenarioError(
+            where, f"'{spec.preset}' has no {error.what} {error.asset}", nearest(error.asset, error.known)
+        ) from error
 
 
 def _check_priced(world: World, spec: ProtocolSpec) -> None:

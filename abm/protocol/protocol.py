@@ -5,6 +5,7 @@ missing in `waterfall` and `adl`, what is known of collateral on other chains in
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,10 @@ from abm.chains.bridge import Bridge
 from abm.crossing import Crossing
 from abm.ledger import SYSTEM, Ledger
 from abm.margin.engine import Engine, Terms
-from abm.margin.families.weighted import initial_fraction
+from abm.margin.state import MarketState
 from abm.margin.watch import Watch
 from abm.oracles.feed import Feed
-from abm.protocol.admission import admitted
+from abm.protocol.admission import admitted, admitted_by_revaluation
 from abm.protocol.bookings import Booking, log_bookings
 from abm.protocol.counterparty import Counterparty
 from abm.protocol.history import History, Prices
@@ -105,9 +106,6 @@ class Protocol:
         self.funding: Floats = np.zeros(len(self.markets))
         self.margin_scale: Floats = np.ones(len(self.markets))
         self.haircut: Floats = np.array([c.haircut for c in spec.collateral], dtype=np.float64)
-        self._imf = np.array([m.imf for m in spec.markets])
-        self._mmf = np.array([m.mmf for m in spec.markets])
-        self._oi = np.array([[m.oi_lower, m.oi_upper] for m in spec.markets])
 
     def _take_prices(self, feed: Feed, marks: Marks) -> None:
         """Where each of its prices comes from (-1: a coin at par), and those of the opening."""
@@ -117,7 +115,7 @@ class Protocol:
         self._previous_mark: Floats = marks.mark.copy()
         self._this_mark: Floats = marks.mark.copy()
         self.terms = self._terms(0.0)
-        self.history = History(len(self.markets), len(self.collaterals))
+        self.history = History(len(self.markets), len(self.collaterals), whole=not self.engine.linear)
 
     # prices and parameters
 
@@ -128,15 +126,22 @@ class Protocol:
 
     def _terms(self, now: float) -> Terms:
         price = self.price(self.spec.breach_price)
-        imf = self._imf
-        if self._oi[:, 1].any():
-            imf = initial_fraction(self._imf, self.ledger.long_interest * price, self._oi[:, 0], self._oi[:, 1])
         coin = np.ones(len(self.collaterals))
         known = self.coin_feed >= 0
         coin[known] = self.feed.price[self.coin_feed[known]]
-        mmf = self._mmf * self.margin_scale
-        imf = np.minimum(imf * self.margin_scale, 1.0)
-        return Terms(price, self.funding, np.maximum(imf, mmf), mmf, coin, self.haircut, self.remote.stale(now))
+        return self.engine.terms(
+            price, coin, funding=self.funding, state=self._state(price, coin) if self.engine.stateful else None, scale=self.margin_scale,
+            haircut=self.haircut, stale=self.remote.stale(now),
+        )  # fmt: skip
+
+    def _state(self, price: Floats, coin_price: Floats) -> MarketState:
+        """What the protocol knows of itself: interest and skew of its accounts, and what they hold together."""
+        ledger = self.ledger
+        held = np.concatenate([[0.0], np.maximum(ledger.coins, 0.0).sum(axis=0)])
+        return replace(
+            MarketState.quiet(price, coin_price), skew=ledger.skew.copy(), open_interest=ledger.long_interest.copy(),
+            index=self.marks.index.copy(), deposits=held,
+        )  # fmt: skip
 
     def price(self, kind: str) -> Floats:
         """float64[M]: mark, index, oracle or last of its markets, USD."""
@@ -272,10 +277,13 @@ class Protocol:
     def admits(self, rows: Ints, markets: Ints, sizes: Floats) -> NDArray[np.bool_]:
         """Which trades the initial margin allows: those that reduce, and those whose margin is there afterwards,
         at the price that they would get together on the book, fee included."""
-        ledger, view = self.ledger, self.engine.assess(self.ledger, self.terms, rows)
+        ledger, cost = self.ledger, self._cost(markets, sizes)
+        if not self.engine.linear:
+            return admitted_by_revaluation(self.engine, ledger, self.terms, (rows, markets, sizes), cost)
+        view = self.engine.assess(ledger, self.terms, rows)
         return np.asarray(
             admitted(
-                rows, markets, sizes, self._cost(markets, sizes), view.margin_equity, view.im,
+                rows, markets, sizes, cost, view.margin_equity, view.im,
                 self.terms.price * self.terms.imf, ledger.mode, ledger.slot_market, ledger.slot_size,
             )
         )  # fmt: skip

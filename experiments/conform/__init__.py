@@ -1,0 +1,1 @@
+"""Known answers against our engines."""

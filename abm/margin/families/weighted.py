@@ -167,13 +167,18 @@ class WeightedParameters(Parameters):
 class Weighted(Engine):
     """Margin as a weighted sum; cross and isolated accounts alike (an isolated one holds one position).
 
-    In a world the fractions move and are in the terms; `parameters` are those of a preset, which `terms` gives.
+    The fractions in force are in the terms, which `terms` makes of those of the markets and of what has moved them.
     """
 
     Parameters = WeightedParameters
+    linear = True
 
     def __init__(self, markets: Sequence[WeightedMarket] = (), coins: Sequence[WeightedCoin] = ()) -> None:
-        self.markets, self.coins = tuple(markets), tuple(coins)
+        self._imf = np.array([m.imf for m in markets])
+        self._mmf = np.array([m.mmf for m in markets])
+        self._lower, self._upper = np.array([m.oi_lower for m in markets]), np.array([m.oi_upper for m in markets])
+        self._haircut = np.array([c.haircut for c in coins], dtype=np.float64)
+        self.stateful = bool(self._upper.any())
 
     @classmethod
     def build(cls, parameters: WeightedParameters, markets: Sequence[str], coins: Sequence[str]) -> Self:
@@ -181,17 +186,20 @@ class Weighted(Engine):
         return cls(chosen(parameters.markets, markets, "market"), chosen(parameters.coins, coins, "collateral"))
 
     def terms(
-        self, price: Floats, coin_price: Floats, *, funding: Floats | None = None, state: MarketState | None = None
-    ) -> Terms:
-        """Terms with the preset's fractions, initial ones at the open interest that the state tells."""
-        base = np.array([m.imf for m in self.markets])
-        mmf = np.array([m.mmf for m in self.markets])
-        caps = np.array([(m.oi_lower, m.oi_upper) for m in self.markets]).reshape(-1, 2)
-        interest = state.open_interest * price if state is not None else np.zeros(len(price))
+        self, price: Floats, coin_price: Floats, *, funding: Floats | None = None, state: MarketState | None = None,
+        scale: Floats | None = None, haircut: Floats | None = None, stale: Floats | None = None,
+    ) -> Terms:  # fmt: skip
+        """Terms with the preset's fractions, initial ones at the open interest that the state tells, never below the
+        maintenance ones."""
+        imf, mmf = self._imf, self._mmf
+        if state is not None and self._upper.any():
+            imf = initial_fraction(imf, state.open_interest * price, self._lower, self._upper)
+        if scale is not None:
+            imf, mmf = np.minimum(imf * scale, 1.0), mmf * scale
         return Terms(
-            price, np.zeros(len(price)) if funding is None else funding,
-            initial_fraction(base, interest, caps[:, 0], caps[:, 1]), mmf, coin_price,
-            np.array([c.haircut for c in self.coins]), np.ones(len(coin_price)), state=state,
+            price, np.zeros(len(price)) if funding is None else funding, np.maximum(imf, mmf), mmf, coin_price,
+            self._haircut if haircut is None else haircut, np.ones(len(coin_price)) if stale is None else stale,
+            scale=np.ones(len(price)) if scale is None else scale, state=state,
         )  # fmt: skip
 
     def explain(self, ledger: Ledger, terms: Terms, row: int) -> tuple[Part, ...]:
