@@ -20,9 +20,5 @@ FAMILIES: dict[str, type[Engine]] = {
     "pool_priced": PoolPriced,
     "scenario_grid": ScenarioGrid,
     "skew_priced": SkewPriced,
-<<<<<<< HEAD
-    "scenario_grid": ScenarioGrid,
-=======
->>>>>>> wt-families3
     "weighted": Weighted,
 }
