@@ -17,7 +17,7 @@ from abm.margin.engine import Engine, Terms
 from abm.margin.state import MarketState
 from abm.margin.watch import Watch
 from abm.oracles.feed import Feed
-from abm.protocol.admission import admitted
+from abm.protocol.admission import admitted, admitted_by_revaluation
 from abm.protocol.bookings import Booking, log_bookings
 from abm.protocol.counterparty import Counterparty
 from abm.protocol.history import History, Prices
@@ -115,7 +115,7 @@ class Protocol:
         self._previous_mark: Floats = marks.mark.copy()
         self._this_mark: Floats = marks.mark.copy()
         self.terms = self._terms(0.0)
-        self.history = History(len(self.markets), len(self.collaterals))
+        self.history = History(len(self.markets), len(self.collaterals), whole=not self.engine.linear)
 
     # prices and parameters
 
@@ -277,10 +277,13 @@ class Protocol:
     def admits(self, rows: Ints, markets: Ints, sizes: Floats) -> NDArray[np.bool_]:
         """Which trades the initial margin allows: those that reduce, and those whose margin is there afterwards,
         at the price that they would get together on the book, fee included."""
-        ledger, view = self.ledger, self.engine.assess(self.ledger, self.terms, rows)
+        ledger, cost = self.ledger, self._cost(markets, sizes)
+        if not self.engine.linear:
+            return admitted_by_revaluation(self.engine, ledger, self.terms, (rows, markets, sizes), cost)
+        view = self.engine.assess(ledger, self.terms, rows)
         return np.asarray(
             admitted(
-                rows, markets, sizes, self._cost(markets, sizes), view.margin_equity, view.im,
+                rows, markets, sizes, cost, view.margin_equity, view.im,
                 self.terms.price * self.terms.imf, ledger.mode, ledger.slot_market, ledger.slot_size,
             )
         )  # fmt: skip
