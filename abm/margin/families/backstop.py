@@ -62,6 +62,7 @@ class Backstop(Tiered):
     """Cross margin with a backstop vault; `liquidation` are its rules."""
 
     Parameters = BackstopParameters
+    stateful = False
 
     liquidation: BackstopLiquidation
 

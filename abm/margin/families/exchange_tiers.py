@@ -61,6 +61,7 @@ class ExchangeTiers(Tiered):
     """Linear contracts under brackets, cross margin; `Isolated` around it makes every position stand alone."""
 
     Parameters = ExchangeTiersParameters
+    stateful = False
 
     @classmethod
     def build(cls, parameters: ExchangeTiersParameters, markets: Sequence[str], coins: Sequence[str]) -> Self:
