@@ -59,12 +59,12 @@ def command(files: tuple[Path, ...], out: Path | None, picture: Path | None, as_
     FILE is Parquet or CSV with time, close and, of daily bars, high and low.  Losses are QLIKE; `beats` says whether a
     model's loss is below the benchmark's by more than luck at 5 % (Diebold-Mariano).
     """
-    from abm.errors import UserError
     from abm.record import claim_folder
     from experiments.forecasting import evaluate
+    from experiments.picture import check_picture
 
-    if picture is not None and picture.suffix.lower() != ".png":
-        raise UserError(f"--picture {picture}", "a picture is a PNG", "name it .png")
+    if picture is not None:
+        check_picture(picture)
     if out is not None:
         claim_folder(out)
     settings = _settings(asked)
@@ -118,14 +118,10 @@ def _progress(series: str) -> None:
 
 def _draw(done: "Evaluation", picture: Path) -> None:
     """The figure of the skill."""
-    from abm.errors import RunFolderError
     from experiments.figures.forecast import skill_figure
-    from experiments.figures.style import save_png
+    from experiments.picture import save_picture_to
 
-    try:
-        save_png(skill_figure(done), picture)
-    except OSError as error:
-        raise RunFolderError(str(picture), f"cannot be written ({error.strerror})", "choose another file") from error
+    save_picture_to(picture, skill_figure(done))
 
 
 def _answer(done: "Evaluation", out: Path | None, picture: Path | None, as_json: bool) -> None:

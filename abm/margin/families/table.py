@@ -18,7 +18,7 @@ FAMILIES: dict[str, type[Engine]] = {
     "inverse": Inverse,
     "lending": Lending,
     "pool_priced": PoolPriced,
-    "skew_priced": SkewPriced,
     "scenario_grid": ScenarioGrid,
+    "skew_priced": SkewPriced,
     "weighted": Weighted,
 }

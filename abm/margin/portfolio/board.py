@@ -6,6 +6,7 @@ skew scenarios leave the forward and shock each volatility by its log-moneyness.
 underlying and one time left, with the dated futures of the same.
 """
 
+from collections.abc import Callable
 from math import exp
 from typing import NamedTuple
 
@@ -25,7 +26,18 @@ from abm.margin.portfolio.shocks import (
 )
 from abm.margin.state import Series
 
-__all__ = ["BASE", "DOWN", "FIRST", "UP", "Board", "board_of", "price_series", "price_series_python", "series_used"]
+__all__ = [
+    "BASE",
+    "DOWN",
+    "FIRST",
+    "UP",
+    "Board",
+    "board_of",
+    "in_scenarios",
+    "price_series",
+    "price_series_python",
+    "series_used",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,13 +85,7 @@ class Board(NamedTuple):
 def board_of(plan: Plan, series: Series, used: NDArray[np.bool_]) -> Board:
     """Value the series that are used; the rows of others are 0."""
     under = plan.market_underlying[series.underlying.astype(np.int64)]
-    unit = np.zeros((len(series), FIRST + plan.spot.shape[1]))
-    for u, grid in enumerate(plan.grids):
-        members = np.flatnonzero(used & (under == u))
-        if len(members):
-            price_series(
-                members, series.forward, series.strike, series.seconds, series.vol, series.rate, series.call, grid, unit
-            )
+    unit = in_scenarios(price_series, plan, series, used)
     dated = np.flatnonzero(plan.market_seconds > 0.0)
     pairs = np.stack([np.append(under, plan.market_underlying[dated]), _left(plan, series, dated)], axis=1)
     expiries, number = _numbered(pairs)
@@ -94,6 +100,27 @@ def board_of(plan: Plan, series: Series, used: NDArray[np.bool_]) -> Board:
         np.minimum(np.minimum(series.forward_confidence, series.rate_confidence), series.vol_confidence),
         above, long, short, plan.rates.basis_add[above] + plan.rates.basis_mult[above] * years, market_expiry, len(strikes),
     )  # fmt: skip
+
+
+def in_scenarios(kernel: Callable[..., None], plan: Plan, series: Series, used: NDArray[np.bool_]) -> Floats:
+    """float64[N, 3 + T]: what a kernel such as `price_series` says of the series that are used, 0 for others."""
+    under = plan.market_underlying[series.underlying.astype(np.int64)]
+    result = np.zeros((len(series), FIRST + plan.spot.shape[1]))
+    for u, grid in enumerate(plan.grids):
+        members = np.flatnonzero(used & (under == u))
+        if len(members):
+            kernel(
+                members,
+                series.forward,
+                series.strike,
+                series.seconds,
+                series.vol,
+                series.rate,
+                series.call,
+                grid,
+                result,
+            )
+    return result
 
 
 def _left(plan: Plan, series: Series, dated: Ints) -> Floats:

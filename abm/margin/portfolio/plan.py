@@ -54,12 +54,12 @@ class Plan:
 
     Attributes
     ----------
-    names : tuple of str
-        Underlyings in use, U.
+    names, markets, coins : tuple of str
+        Underlyings in use, U, and markets and collaterals, in order.
     grids : tuple of GridNumbers
         How each is shocked.
-    scenarios : tuple of tuples of Scenario
-        Its scenarios as the preset gives them, own and then joint ones (with its own beta), without those that fill up.
+    scenarios, joint : tuple of tuples of Scenario
+        Its own scenarios as the preset gives them; the joint ones at its beta.
     own, offset : int, float
         S; part of the requirement that is the joint scenarios'.
     spot, dampening, skewed : float64[U, T] twice, bool[U, T]
@@ -75,8 +75,11 @@ class Plan:
 
     parameters: ScenarioGridParameters
     names: tuple[str, ...]
+    markets: tuple[str, ...]
+    coins: tuple[str, ...]
     grids: tuple[GridNumbers, ...]
     scenarios: tuple[tuple[Scenario, ...], ...]
+    joint: tuple[tuple[Scenario, ...], ...]
     own: int
     offset: float
     spot: Floats
@@ -120,8 +123,11 @@ def plan_of(parameters: ScenarioGridParameters, markets: Sequence[str], coins: S
     return Plan(
         parameters=parameters,
         names=names,
+        markets=tuple(markets),
+        coins=tuple(coins),
         grids=tuple(_numbers(g, row) for g, row in zip(rules, listed, strict=True)),
-        scenarios=tuple(tuple(row[: len(g.scenarios)] + row[own:]) for g, row in zip(rules, listed, strict=True)),
+        scenarios=tuple(g.scenarios for g in rules),
+        joint=tuple(tuple(row[own:]) for row in listed),
         own=own,
         offset=parameters.joint.offset,
         spot=spot,

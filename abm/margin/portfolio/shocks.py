@@ -126,7 +126,7 @@ def skew_multiplier_python(k: float, years: float, absolute: bool, skew: SkewNum
     """
     cap, width = _cap_and_width(years, absolute, skew)
     k = abs(k) if absolute else k
-    shift = min(cap, k * cap / width) if k >= 0.0 else max(-cap, k * cap / width)
+    shift: float = min(cap, k * cap / width) if k >= 0.0 else max(-cap, k * cap / width)
     return max(1.0 + shift, 0.0)
 
 
