@@ -78,6 +78,10 @@ class Inverse(Engine):
     stateful = False
     worldly = False
 
+    stateful = False
+
+    worldly = False
+
     def __init__(self, coin: Sequence[str], schedule: Schedule, slopes: Floats, *, by_entry: bool) -> None:
         names = sorted(set(coin))
         self.coin = np.array([names.index(c) for c in coin], dtype=np.int64)
