@@ -40,6 +40,7 @@ class SkewPriced(Engine):
     """Cross margin against a pool; one account, one liquidation of all its positions."""
 
     Parameters = SkewPricedParameters
+    stateful = False
 
     def __init__(self, markets: Sequence[SkewMarket], haircuts: Sequence[float], keeper: Keeper) -> None:
         self.markets, self.keeper = tuple(markets), keeper
