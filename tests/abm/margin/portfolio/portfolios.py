@@ -119,6 +119,16 @@ def terms(engine: ScenarioGrid, state: MarketState = QUIET, **changes: Any) -> T
     return replace(made, **changes)
 
 
+def moved(at: Terms, markets: np.ndarray, coins: np.ndarray | None = None) -> Terms:
+    """Terms after relative moves of prices, with the forwards and the spot that move with a market."""
+    known = at.known
+    coins = np.zeros(len(at.coin_price)) if coins is None else coins
+    share = np.clip(known.series.seconds / 1_800.0, 0.0, 1.0)
+    forward = known.series.forward * (1.0 + share * markets[known.series.underlying])
+    state = replace(known, index=known.index * (1.0 + markets), series=replace(known.series, forward=forward))
+    return replace(at, price=at.price * (1.0 + markets), coin_price=at.coin_price * (1.0 + coins), state=state)
+
+
 def sizes(scale: float) -> st.SearchStrategy[float]:
     """Sizes, also none."""
     return st.floats(-10.0, 10.0).map(lambda x: round(x, 2) * scale)
