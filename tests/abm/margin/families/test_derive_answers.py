@@ -97,7 +97,9 @@ CASES = {
 def series(case: Case) -> Series:
     """The options of a case."""
     rows = [(*expiry[:3], *row) for expiry in case.expiries for row in expiry[3]]
-    seconds, forward, rate, strike, _, _, vol = (np.array(c) for c in zip(*rows, strict=True)) if rows else [np.zeros(0)] * 7
+    seconds, forward, rate, strike, _, _, vol = (
+        (np.array(c) for c in zip(*rows, strict=True)) if rows else [np.zeros(0)] * 7
+    )
     call, ones = np.array([row[4] == "call" for row in rows], np.bool_), np.ones(len(rows))
     return Series(
         np.zeros(len(rows), np.int16), call, strike, seconds, forward, rate, vol, ones, ones, case.sure[2] * ones

@@ -155,7 +155,11 @@ class TestSums:
     def test_skew_scenarios_are_not(self) -> None:
         # Each expiry's change counts as a loss there: a gain that two portfolios only make together is a loss for both.
         month = 30 * 86_400.0
-        wings = [("ETH", 800.0, False, month, 0.9), ("ETH", 4_000.0, False, month, 0.8), ("ETH", 5_000.0, True, month, 0.9)]
+        wings = [
+            ("ETH", 800.0, False, month, 0.9),
+            ("ETH", 4_000.0, False, month, 0.8),
+            ("ETH", 5_000.0, True, month, 0.9),
+        ]
         known = replace(series(wings, {month: 0.0}), forward=np.full(3, 2_000.0))
         price, none = np.array([2_000.0]), np.zeros(0)
         derive = ScenarioGrid.build(load_preset("derive_pmrm").parameters, ("ETH",), ())
@@ -300,7 +304,9 @@ class TestFree:
         assert fall[0] <= engine.gross_sensitivity(ledger, at, rows)[0] * far * (1.0 + 1e-9) + 1e-9 * gross(account)
 
     def test_accounts_with_options_are_always_valued(self) -> None:
-        assert np.isinf(ENGINE.gross_sensitivity(book([Statement(legs=[Leg(0, 1.0)])]), terms(ENGINE), np.array([0])))[0]
+        assert np.isinf(ENGINE.gross_sensitivity(book([Statement(legs=[Leg(0, 1.0)])]), terms(ENGINE), np.array([0])))[
+            0
+        ]
 
     def test_a_preset_without_the_market_says_so(self) -> None:
         with pytest.raises(UnknownAsset, match="market DOGE is unknown"):

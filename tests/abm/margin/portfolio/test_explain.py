@@ -44,7 +44,9 @@ class TestTable:
         total = table.group_by("underlying", "scenario").agg(pl.col("profit").sum())
         least = total.group_by("underlying").agg(pl.col("profit").min())
         found = total.join(worst, on=["underlying", "scenario"])
-        assert found.sort("underlying")["profit"].to_list() == pytest.approx(least.sort("underlying")["profit"].to_list())
+        assert found.sort("underlying")["profit"].to_list() == pytest.approx(
+            least.sort("underlying")["profit"].to_list()
+        )
 
     @given(account=statements(), rules=forms())
     @settings(max_examples=50, deadline=None)

@@ -5,13 +5,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abm.margin.families.scenario_grid import ScenarioGrid
-from abm.margin.portfolio.board import Board, board_of, in_scenarios, price_series_python, series_used, series_used_python
+from abm.margin.portfolio.board import (
+    Board,
+    board_of,
+    in_scenarios,
+    price_series_python,
+    series_used,
+    series_used_python,
+)
 from abm.margin.portfolio.book import Book, Numbers, book_of, numbers_of
 from abm.margin.portfolio.contingencies import doubt, doubt_python, naked, naked_python, peg_term, peg_term_python
 from abm.margin.portfolio.holdings import Scratch, scratch_for
 from abm.margin.portfolio.kernel import margin_kernel, margin_kernel_python, safe_rows, safe_rows_python
 from abm.margin.portfolio.parts import add_sizes, add_sizes_python, parts_kernel, parts_kernel_python
-from abm.margin.portfolio.sensitivity import gross_kernel, gross_kernel_python, slope_kernel, slope_kernel_python, steepest
+from abm.margin.portfolio.sensitivity import (
+    gross_kernel,
+    gross_kernel_python,
+    slope_kernel,
+    slope_kernel_python,
+    steepest,
+)
 from abm.margin.portfolio.slopes import slope_series, slope_series_python
 from abm.margin.statement import Statement
 from tests.abm.margin.portfolio.portfolios import BOARD, COINS, MARKETS, book, form, statements, terms

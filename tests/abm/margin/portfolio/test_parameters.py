@@ -38,7 +38,10 @@ class TestMistakes:
 
     @pytest.mark.parametrize(
         ("scenario", "message"),
-        [([1.0, "sideways", 1.0], "'none', 'up', 'down', 'linear' or 'abs'"), ([-0.5, "up", 1.0], "greater than or equal to 0")],
+        [
+            ([1.0, "sideways", 1.0], "'none', 'up', 'down', 'linear' or 'abs'"),
+            ([-0.5, "up", 1.0], "greater than or equal to 0"),
+        ],
     )
     def test_scenarios(self, scenario: list[Any], message: str) -> None:
         with pytest.raises(ValidationError, match=message):

@@ -94,7 +94,9 @@ class TestSkew:
         k=st.floats(-2.0, 2.0), years=st.floats(0.0, 2.0), absolute=st.booleans(),
         cap=st.sampled_from([0.15, 9.5, 0.0]), cbase=st.sampled_from([-0.05, -3.0, 1.0]),
     )  # fmt: skip
-    def test_the_slope_is_the_derivative(self, k: float, years: float, absolute: bool, cap: float, cbase: float) -> None:
+    def test_the_slope_is_the_derivative(
+        self, k: float, years: float, absolute: bool, cap: float, cbase: float
+    ) -> None:
         skew = SKEW._replace(linear_cap=cap, linear_cbase=cbase, abs_cap=cap, abs_cbase=cbase)
         step = 1e-6
         ends = [skew_multiplier(k + d, years, absolute, skew) for d in (-step, 0.0, step)]
@@ -126,6 +128,8 @@ class TestStatic:
 def test_compiled_and_plain_shocks_are_equal(k: float, seconds: float, rate: float, absolute: bool) -> None:
     years = seconds / (365 * DAY)
     assert vol_multipliers(seconds, VOL) == pytest.approx(vol_multipliers_python(seconds, VOL), rel=1e-14)
-    assert static_discounts(years, rate, STATIC) == pytest.approx(static_discounts_python(years, rate, STATIC), rel=1e-14)
+    assert static_discounts(years, rate, STATIC) == pytest.approx(
+        static_discounts_python(years, rate, STATIC), rel=1e-14
+    )
     for one, other in ((skew_multiplier, skew_multiplier_python), (skew_slope, skew_slope_python)):
         assert one(k, years, absolute, SKEW) == pytest.approx(other(k, years, absolute, SKEW), rel=1e-14, abs=1e-14)
