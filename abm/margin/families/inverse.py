@@ -10,6 +10,7 @@ v * (rate(t) + slope * v) - amount(t) + the fee for closing at its bankruptcy pr
 Liquidation and bankruptcy price of a single position are Bybit's (abm/margin/rules/inverse.py).
 """
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
@@ -74,6 +75,12 @@ class Inverse(Engine):
     """
 
     Parameters = InverseParameters
+    stateful = False
+    worldly = False
+
+    stateful = False
+
+    worldly = False
 
     def __init__(self, coin: Sequence[str], schedule: Schedule, slopes: Floats, *, by_entry: bool) -> None:
         names = sorted(set(coin))
@@ -232,21 +239,20 @@ class Inverse(Engine):
         return result
 
     def _value_at_zero(self, terms: Terms, market: int, side: float, reach: float, value: float) -> float:
-        """A position's value in coins at which free margin is zero where its requirement moves with it; nan if none.
+        """A position's least value in coins at which free margin is zero where its requirement moves with it; nan if none.
 
         Free margin at value v is reach + maintenance(value) - side * v - maintenance(v), quadratic in each tier; the fee
         for closing stands still with the price.
         """
         s, scale, found = self.schedule, float(terms.scale[market]), np.nan
         for t in range(s.floor.shape[1]):
-            a, b = scale * self.slope[market], scale * s.maintenance[market, t] + side
-            c = reach + scale * (self._own(market, value) + s.amount[market, t])
-            inner = b * b + 4.0 * a * c
-            bottom = b + side * np.sqrt(inner) if inner >= 0.0 else 0.0
-            root = 2.0 * c / bottom if bottom != 0.0 else np.nan
             top = s.floor[market, t + 1] if t + 1 < s.floor.shape[1] else np.inf
-            if s.floor[market, t] * (1.0 - EDGE) <= root <= top * (1.0 + EDGE) and np.isnan(found):
-                found = root
+            linear = scale * s.maintenance[market, t] + side
+            constant = reach + scale * (self._own(market, value) + s.amount[market, t])
+            for root in _roots(scale * float(self.slope[market]), float(linear), float(constant)):
+                inside = s.floor[market, t] * (1.0 - EDGE) <= root <= top * (1.0 + EDGE)
+                if inside and root > 0.0 and not root >= found:
+                    found = root
         return float(found)
 
     def quantity_to_restore(
@@ -286,3 +292,14 @@ class Inverse(Engine):
         s, tier = self.schedule, tier_at(self.schedule.floor, market, value)
         rate = s.maintenance[market, tier] + self.slope[market] * value
         return float(value * rate - s.amount[market, tier])
+
+
+def _roots(square: float, linear: float, constant: float) -> list[float]:
+    """Where square * v^2 + linear * v = constant, `square` >= 0; without cancellation."""
+    if square == 0.0:
+        return [constant / linear] if linear != 0.0 else []
+    inner = linear * linear + 4.0 * square * constant
+    if inner < 0.0:
+        return []
+    half = -0.5 * (linear + math.copysign(math.sqrt(inner), linear))
+    return [half / square, -constant / half] if half != 0.0 else [0.0]
