@@ -17,6 +17,7 @@ from abm.events import Log
 from abm.ledger import MODES
 from abm.oracles.aggregation import terms as oracle_terms
 from abm.protocol.protocol import Protocol
+from abm.protocol.requirements import requirement_summary
 from abm.record import SCHEMA_VERSION, Record
 from abm.tables import TABLES
 from abm.world import World
@@ -197,7 +198,8 @@ def _logged(model: CrossMarginModel) -> Record:
 
 def _summary(model: CrossMarginModel, record: Record, done: Attribution) -> dict[str, Any]:
     money, cascade = _money_summary(model.world, record.tables), cascade_summary(record, done)
-    return money | cascade | {"audit_worst": max(model.audits.values())}
+    moved = _margin_summary(model.world, record.tables)
+    return money | moved | cascade | {"audit_worst": max(model.audits.values())}
 
 
 def _describe_books(log: Log, world: World) -> None:
@@ -289,6 +291,17 @@ def _money_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, A
         "voluntary_notional": float(sum(world.voluntary.values())),
         "withdrawals_queued": sum(p.queued for p in protocols) - sum(p.struck_off for p in protocols),
     }
+
+
+def _margin_summary(world: World, tables: dict[str, pl.DataFrame]) -> dict[str, float]:
+    """How margins moved, and what part of the falls into breaches that was."""
+    breaches, markets = tables["breaches"], tables["markets"]
+    first = markets.filter(pl.col("time") == markets["time"].min())
+    opened = {(row["protocol"], row["market"]): row["open_interest"] for row in first.iter_rows(named=True)}
+    fallen = (breaches["free_margin_start"] - breaches["free_margin"]).to_numpy()
+    fall, moved = float(np.sum(np.maximum(fallen, 0.0))), float(np.sum(breaches["margin_fall"].to_numpy()))
+    share = {"margin_fall_share": moved / fall if fall > 0.0 else 0.0}
+    return requirement_summary(tuple(world.protocols.values()), opened) | share
 
 
 def _totals(frame: pl.DataFrame) -> dict[str, float]:

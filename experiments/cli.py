@@ -19,6 +19,7 @@ COMMANDS = {
     "validate": "check a scenario file",
     "schema": "print the JSON schema of a scenario, or the tables that a run leaves",
     "sweep": "run a design of many runs on Ray",
+    "forecast": "say what forecasts of volatility are worth on price histories",
     "trace": "trace who caused whom in a run: tables and graph files",
     "report": "write the HTML report of a run or of a sweep",
     "margin": "value accounts under a protocol's margin rules; explain, stress and compare them",

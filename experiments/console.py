@@ -23,6 +23,7 @@ from experiments.sweep import SweepProgress
 __all__ = [
     "TwoBars",
     "clock",
+    "figure",
     "overrides",
     "print_json",
     "print_table",
@@ -182,3 +183,10 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def figure(value: float | None) -> str:
+    """An amount as a cell: cents, or six digits where it is small, a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:,.2f}" if abs(value) >= 100.0 or value == 0.0 else f"{value:,.6g}"

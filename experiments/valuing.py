@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.errors import StatementError, nearest
-from abm.margin.engine import UnknownAsset
+from abm.margin.book import Assets, Book
+from abm.margin.design_point import design_point
+from abm.margin.engine import Engine, UnknownAsset
 from abm.margin.families.table import FAMILIES
+from abm.margin.liquidation_price import liquidation_price
 from abm.margin.preset import Preset
 from abm.margin.statement_file import Document, read_document
 from abm.margin.valuation import Valuation, value
 
-__all__ = ["Valued", "read_accounts_json", "value_document"]
+__all__ = ["Valued", "account_row", "account_rows", "read_accounts_json", "value_document"]
 
 Floats = NDArray[np.float64]
 
@@ -30,9 +33,38 @@ class Valued:
     valuation: Valuation
 
     @property
-    def market_names(self) -> tuple[str, ...]:
-        """Names of the markets in the order of the columns."""
-        return self.valuation.markets
+    def unit(self) -> str:
+        """What amounts are in: the settlement asset, or the coin where contracts are settled in their own."""
+        coin_settled = type(self.valuation.engine).carried is not Engine.carried
+        return self.valuation.markets[0] if coin_settled and self.valuation.markets else self.document.settlement
+
+    @property
+    def book(self) -> Book:
+        """All accounts, with the assets that can move; the settlement asset and what is worth as much stand still."""
+        still = tuple(c for c in self.valuation.coins if self._is_par(c))
+        return Book.of(self.valuation, Assets.of(self.valuation.markets, self.valuation.coins, still=still))
+
+    def _is_par(self, coin: str) -> bool:
+        """Whether a collateral is a dollar, which moves only where its volatility is told."""
+        return abs(self.document.coin_prices[coin] - 1.0) < 0.05 and coin not in self.document.volatility
+
+    @property
+    def covariance(self) -> Floats:
+        """float64[A, A] of the assets' daily log returns; the identity where no volatility is told."""
+        names = self.book.assets.names
+        if not self.document.volatility:
+            return np.eye(len(names))
+        sigma = np.array([self.document.volatility.get(name, 0.0) for name in names])
+        correlation = np.full((len(names), len(names)), self.document.correlation)
+        np.fill_diagonal(correlation, 1.0)
+        return np.asarray(sigma[:, None] * correlation * sigma)
+
+    @property
+    def metric(self) -> str:
+        """What the buffer is measured in."""
+        if self.document.volatility:
+            return "nearest move of all prices at which equity is gone, in daily standard deviations"
+        return "nearest move of all prices at which equity is gone, as the norm of log returns (no volatility is given)"
 
 
 def read_accounts_json(path: Path) -> tuple[str, str]:
@@ -104,3 +136,55 @@ def _unknown(document: Document, place: str, preset: Preset, error: UnknownAsset
         f"preset {preset.name} has no {error.what} {error.asset}",
         nearest(error.asset, error.known),
     )
+
+
+def account_rows(valued: Valued) -> list[dict[str, Any]]:
+    """What `crossfire margin --json` prints: one table of keys an account, in the document's order."""
+    view, ledger, terms = valued.valuation.view, valued.valuation.ledger, valued.valuation.terms
+    engine, rows = valued.valuation.engine, np.arange(len(valued.document.names))
+    buffer = (
+        design_point(valued.book, valued.covariance).distance if len(valued.book.assets) else np.full(len(rows), np.inf)
+    )
+    liquidated = liquidation_price(engine, ledger, terms, rows)
+    bankrupt = engine.bankruptcy_price(ledger, terms, rows)
+    required = engine.requirement(ledger, terms, rows)
+    free = view.free_margin
+    table = []
+    for i, name in enumerate(valued.document.names):
+        equity, mm = float(view.equity[i]), float(view.mm[i])
+        table.append(
+            {
+                "account": name, "equity": equity, "margin_equity": float(view.margin_equity[i]),
+                "im": float(view.im[i]), "mm": mm, "free_margin": float(free[i]),
+                "health": float(view.margin_equity[i]) / mm if mm > 0.0 else None,
+                "buffer": float(buffer[i]) if np.isfinite(buffer[i]) else None, "notional": float(view.notional[i]),
+                "state": _state(equity, float(view.margin_equity[i]), float(view.im[i]), mm),
+                "positions": [
+                    {
+                        "market": valued.valuation.markets[ledger.slot_market[i, k]], "size": float(ledger.slot_size[i, k]),
+                        "price": float(terms.price[ledger.slot_market[i, k]]), "requirement": float(required[i, k]),
+                        "liquidation_price": _known(liquidated[i, k]), "bankruptcy_price": _known(bankrupt[i, k]),
+                    }
+                    for k in np.flatnonzero(ledger.slot_market[i] >= 0)
+                ],
+            }
+        )  # fmt: skip
+    return table
+
+
+def account_row(valued: Valued, row: int) -> dict[str, Any]:
+    """The same of one account."""
+    return account_rows(valued)[row]
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _state(equity: float, margin_equity: float, im: float, mm: float) -> str:
+    """What may happen to an account now."""
+    if equity < 0.0:
+        return "insolvent"
+    if margin_equity < mm:
+        return "liquidatable"
+    return "below initial" if margin_equity < im else "safe"

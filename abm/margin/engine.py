@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from abm.ledger import Ledger
+from abm.ledger import CROSS, Ledger
 from abm.margin.state import MarketState
 
 __all__ = [
@@ -44,7 +44,7 @@ class Terms:
     funding : float64[M]
         Cumulative funding paid by one coin long, USD.
     imf, mmf : float64[M]
-        Effective initial and maintenance margin fractions.
+        Effective initial and maintenance margin fractions; of a small position, where they depend on more.
     coin_price : float64[H]
         Price of each collateral, USD.
     haircut, stale : float64[H]
@@ -217,6 +217,13 @@ class Engine(ABC):
             scale=np.ones(len(price)) if scale is None else scale, state=state,
         )  # fmt: skip
 
+    def carried(self, price: Floats) -> Floats:
+        """What the ledger carries prices as: a position gains its size times the change of this, in the settlement asset.
+
+        The price itself, unless contracts are settled in the coin that they are on (-1 / price).
+        """
+        return price
+
     @abstractmethod
     def explain(self, ledger: Ledger, terms: Terms, row: int) -> tuple[Part, ...]:
         """What each thing in an account contributes to its equity and requirements."""
@@ -240,6 +247,15 @@ class Engine(ABC):
     @abstractmethod
     def requirement(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """float64[rows, K]: each position's part of the maintenance margin, USD."""
+
+    def fractions(self, terms: Terms) -> tuple[Floats, Floats]:
+        """float64[M] twice: initial and maintenance margin over notional of a long of 1,000 USD alone."""
+        count = len(terms.price)
+        book, rows = Ledger(count, len(terms.coin_price), 1, 1), np.arange(count)
+        book.add(rows + 1, rows + 1, rows, mode=CROSS, cohort=0, now=0.0)
+        book.trade(rows, rows, 1_000.0 / terms.price, terms.price, terms.funding, 0.0)
+        view = self.assess(book, terms, rows)
+        return view.im / 1_000.0, view.mm / 1_000.0
 
     def bankruptcy_price(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """float64[rows, K]: price of each position at which its share of equity is gone, others held still.

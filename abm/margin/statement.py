@@ -1,9 +1,10 @@
 """An account as a person writes it down, and some of them as the columns that engines value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from abm.ledger import CROSS, Ledger
 
@@ -48,8 +49,26 @@ class Statement:
     category: int = 0
 
 
-def ledger_of(statements: Sequence[Statement], markets: Sequence[str], coins: Sequence[str]) -> Ledger:
+Floats = NDArray[np.float64]
+
+
+def as_it_is(price: Floats) -> Floats:
+    """A price carried as the price."""
+    return price
+
+
+def ledger_of(
+    statements: Sequence[Statement],
+    markets: Sequence[str],
+    coins: Sequence[str],
+    carried: Callable[[Floats], Floats] = as_it_is,
+) -> Ledger:
     """Accounts in the rows 0, 1, ... with the ids 1, 2, ...; open interest and skew are theirs alone.
+
+    Parameters
+    ----------
+    carried
+        What the ledger carries an entry price as: `Engine.carried` of the engine that will value them.
 
     Raises
     ------
@@ -64,14 +83,17 @@ def ledger_of(statements: Sequence[Statement], markets: Sequence[str], coins: Se
     ids = np.arange(1, len(statements) + 1)
     made.add(ids, ids, ids - 1, mode=CROSS, cohort=0, now=0.0)
     for row, account in enumerate(statements):
-        made.quote[row] = account.cash - sum(p.size * (p.entry - p.funding) for p in account.positions)
+        entries = carried(np.array([p.entry for p in account.positions], dtype=np.float64)).tolist()
+        made.quote[row] = account.cash - sum(
+            p.size * (entry - p.funding) for p, entry in zip(account.positions, entries, strict=True)
+        )
         made.category[row] = account.category
         for asset, amount in account.collateral.items():
             made.coins[row, place[asset]] = amount
         for k, p in enumerate(account.positions):
             market = at[p.market]
             made.slot_market[row, k], made.slot_size[row, k] = market, p.size
-            made.slot_entry[row, k], made.slot_funding[row, k] = p.entry, p.funding
+            made.slot_entry[row, k], made.slot_funding[row, k] = entries[k], p.funding
             made.skew[market] += p.size
             made.long_interest[market] += max(p.size, 0.0)
             made.gross[market] += abs(p.size)

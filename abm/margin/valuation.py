@@ -81,6 +81,6 @@ def value(
     engine = FAMILIES[preset.family].build(preset.parameters, markets, coins)
     known = state if state is not None else MarketState.quiet(price, coin_price, series)
     terms = engine.terms(price, coin_price, funding=funding, state=known)
-    ledger = ledger_of(accounts, markets, coins)
+    ledger = ledger_of(accounts, markets, coins, engine.carried)
     rows = np.arange(len(accounts))
     return Valuation(markets, coins, engine, ledger, terms, engine.assess(ledger, terms, rows))

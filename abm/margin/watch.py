@@ -6,7 +6,8 @@ distance d, with G its gross sensitivity in USD at the reference prices: G = sum
 and only the others, and those that acted since, need be valued in a block.  Funding counts as a price move of its
 market.  When prices have moved by R, or a parameter has, everybody is valued anew and the reference is set there.
 
-The set of breaches is that of a full revaluation: nothing is left out that could be below zero (tested as such).
+The set of breaches is that of a full revaluation: nothing is left out that could be below zero (tested as such).  Where
+requirements depend on the protocol's state as well as on prices, everybody is valued in every block.
 """
 
 import numpy as np
@@ -39,8 +40,9 @@ class Watch:
 
     def __init__(self, engine: Engine, ledger: Ledger) -> None:
         self._engine, self._ledger = engine, ledger
+        self._everybody = engine.stateful and not engine.linear
         self._since = -np.inf
-        self._price = self._funding = self._mmf = self._coin = self._factor = np.zeros(0)
+        self._price = self._funding = self._mmf = self._coin = self._factor = self._scale = np.zeros(0)
         self._near: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._layout = -1
         self._watched = 0
@@ -54,6 +56,10 @@ class Watch:
         The second array, float64[n], is this watch's own and is written anew at the next look.
         """
         ledger = self._ledger
+        if self._everybody:
+            self.rows = np.arange(len(ledger))
+            self.valued += len(ledger)
+            return self.rows, self._engine.free_margin(ledger, terms, self.rows)
         if self._stale(terms):
             self._refresh(terms, now)
         else:
@@ -67,7 +73,7 @@ class Watch:
 
     def _stale(self, terms: Terms) -> bool:
         """Whether the reference no longer vouches for the accounts that are not watched."""
-        if self._layout != self._ledger.layout:
+        if self._layout != self._ledger.layout or not np.array_equal(self._scale, terms.scale):
             return True
         moved = distance(
             self._price, self._funding, self._mmf, self._coin, self._factor,
@@ -85,7 +91,7 @@ class Watch:
         self._watched = int(np.count_nonzero(self._near))
         self._since, self._layout = now, ledger.layout
         self._price, self._funding, self._mmf = terms.price.copy(), terms.funding.copy(), terms.mmf.copy()
-        self._coin, self._factor = terms.coin_price.copy(), terms.factor
+        self._coin, self._factor, self._scale = terms.coin_price.copy(), terms.factor, terms.scale.copy()
         self._free = np.full(len(ledger), np.inf)
         self.refreshes += 1
         self.valued += len(ledger)

@@ -4,9 +4,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from abm.ledger import ISOLATED
+from abm.ledger import ISOLATED, Ledger
+from abm.margin.engine import Engine, Terms
 
-__all__ = ["admitted", "admitted_python"]
+__all__ = ["admitted", "admitted_by_revaluation", "admitted_python"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,3 +52,40 @@ def admitted_python(
 
 
 admitted = njit(cache=True)(admitted_python)
+
+
+def admitted_by_revaluation(
+    engine: Engine, ledger: Ledger, terms: Terms, trades: tuple[Ints, Ints, Floats], cost: Floats
+) -> NDArray[np.bool_]:
+    """bool[trades]: the same for any family: each account as it would stand after its trades, valued anew.
+
+    `trades` are rows, markets and signed sizes, `cost` what each loses, USD.
+    """
+    rows, markets, sizes = trades
+    result = np.zeros(len(rows), np.bool_)
+    order = np.argsort(rows, kind="stable")
+    turn = np.zeros(len(rows), np.int64)  # which trade of its account each is
+    turn[order] = np.arange(len(rows)) - np.searchsorted(rows[order], rows[order], side="left")
+    accounts, place = np.unique(rows, return_inverse=True)
+    book, spent = ledger.copy(accounts), np.zeros(len(accounts))
+    for n in range(int(turn.max(initial=-1)) + 1):
+        some = np.flatnonzero(turn == n)
+        at = place[some]
+        some, at = (part[_fits(book, at, markets[some])] for part in (some, at))
+        old = book.size(at, markets[some])
+        reduces = (np.abs(old + sizes[some]) <= np.abs(old)) & (old * (old + sizes[some]) >= 0.0)
+        after = book.copy(at)
+        after.trade(np.arange(len(at)), markets[some], sizes[some], terms.price[markets[some]], terms.funding, 0.0)
+        view = engine.assess(after, terms, np.arange(len(at)))
+        result[some] = reduces | (view.margin_equity - spent[at] - cost[some] >= view.im)
+        done = some[result[some]]
+        book.trade(place[done], markets[done], sizes[done], terms.price[markets[done]], terms.funding, 0.0)
+        np.add.at(spent, place[done], cost[done])
+    return result
+
+
+def _fits(book: Ledger, rows: Ints, markets: Ints) -> NDArray[np.bool_]:
+    """bool[rows]: whether each has a slot for its market; an isolated account has one at all."""
+    held = (book.slot_market[rows] == markets[:, None]).any(axis=1)
+    used = (book.slot_market[rows] >= 0).sum(axis=1)
+    return np.asarray(held | (used < np.where(book.mode[rows] == ISOLATED, 1, book.slots)))

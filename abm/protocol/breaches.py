@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.ledger import MODES
+from abm.protocol.falls import falls
 
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
@@ -86,7 +87,7 @@ def record_breaches(protocol: Protocol, rows: Ints, free: Floats, episodes: Epis
     episode = episodes.at(now)
     since = np.maximum(episodes.start, ledger.changed[new])
     start = _starts(protocol, new, since)
-    split = _split(protocol, new, start)
+    split = falls(protocol, new, start)
     view = protocol.engine.assess(ledger, terms, new)
     first = tape.log.counts["breaches"]
     ids = np.arange(first, first + len(new))
@@ -95,12 +96,12 @@ def record_breaches(protocol: Protocol, rows: Ints, free: Floats, episodes: Epis
         "breaches", len(new), breach=ids, time=time, chain=chain, block=block, round=tape.round,
         protocol=protocol.name, account=ledger.id[new], owner=ledger.owner[new], cohort=[protocol.cohorts[c] for c in ledger.cohort[new]],
         mode=[MODES[m] for m in ledger.mode[new]], episode=episode, since=protocol.history.time[start],
-        free_margin_start=free[new] + split["fall"], free_margin=free[new], equity=view.equity,
+        free_margin_start=free[new] + split.total, free_margin=free[new], equity=view.equity,
         notional=view.notional, generation=0, deficit=0.0, moves_seen=tape.moves,
-        margin_fall=split["margin"], haircut_fall=split["haircut"], staleness_fall=split["staleness"],
-        funding_fall=split["funding"], own_fall=0.0,
+        margin_fall=split.margin, haircut_fall=split.haircut, staleness_fall=split.staleness,
+        funding_fall=split.funding, own_fall=0.0,
     )  # fmt: skip
-    _record_exposures(protocol, new, ids, start)
+    _record_exposures(protocol, split.sensitivity, ids, start)
     ledger.breach[new] = ids
     ledger.since[new] = now
     # what the account did earlier in this block does not heal; `heal` puts the time right again
@@ -123,46 +124,13 @@ def _starts(protocol: Protocol, rows: Ints, since: Floats) -> Ints:
     return np.where(same, np.maximum(history.count - 2, 0), start)
 
 
-def _split(protocol: Protocol, rows: Ints, start: Ints) -> dict[str, Floats]:
-    """The fall of free margin since then at today's positions, and its parts that are not prices."""
-    ledger, terms, history = protocol.ledger, protocol.terms, protocol.history
-    m = history.markets
-    market, size = ledger.slot_market[rows].astype(np.int64), ledger.slot_size[rows]
-    live = market >= 0
-    at = np.where(live, market, 0)
-    old_price = history.price[start[:, None], at]
-    old_mmf = history.mmf[start[:, None], at]
-    long = np.where(live, size, 0.0)
-    price, mmf = terms.price[at], terms.mmf[at]
-    margin = np.sum(np.abs(long) * old_price * (mmf - old_mmf), axis=1)
-    funding = np.sum(long * (terms.funding[at] - history.funding[start[:, None], at]), axis=1)
-    moved = np.sum((long - np.abs(long) * mmf) * (old_price - price), axis=1)
-    coins = ledger.coins[rows]
-    old_coin, old_cut, old_stale = history.price[start, m:], history.haircut[start], history.stale[start]
-    haircut = np.sum(coins * old_coin * old_stale * (terms.haircut - old_cut), axis=1)
-    staleness = np.sum(coins * old_coin * (1.0 - terms.haircut) * (old_stale - terms.stale), axis=1)
-    moved += np.sum(coins * (1.0 - terms.haircut) * terms.stale * (old_coin - terms.coin_price), axis=1)
-    return {
-        "fall": np.asarray(moved + margin + funding + haircut + staleness),
-        "margin": np.asarray(margin),
-        "funding": np.asarray(funding),
-        "haircut": np.asarray(haircut),
-        "staleness": np.asarray(staleness),
-    }
-
-
-def _record_exposures(protocol: Protocol, rows: Ints, ids: Ints, start: Ints) -> None:
+def _record_exposures(protocol: Protocol, sensitivity: Floats, ids: Ints, start: Ints) -> None:
     """One row for each price that a breach depends on: sensitivity, and the price at both ends with its source."""
-    ledger, history = protocol.ledger, protocol.history
-    sensitivity = protocol.engine.sensitivity(ledger, protocol.terms, rows)
-    market = ledger.slot_market[rows].astype(np.int64)
-    i, k = np.nonzero(market >= 0)
-    j, h = np.nonzero((ledger.coins[rows] != 0.0) & (protocol.coin_feed >= 0))
-    who = np.concatenate([i, j])
-    which = np.concatenate([market[i, k], history.markets + h])
-    value = np.concatenate([sensitivity.price[i, k], sensitivity.coin[j, h]])
-    order = np.lexsort((which, who))
-    who, which, value = who[order], which[order], value[order]
+    history = protocol.history
+    told = np.isfinite(sensitivity)
+    told[:, history.markets :] &= protocol.coin_feed >= 0
+    who, which = np.nonzero(told)
+    value = sensitivity[who, which]
     now = protocol.current_prices()
     then = start[who]
     protocol.tape.log.rows(

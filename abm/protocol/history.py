@@ -1,6 +1,6 @@
 """Prices and parameters of a protocol block by block, so that a breach can be split from its beginning on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,14 @@ class History:
     """Growing columns by block; M markets and H collaterals, prices of both side by side (M first).
 
     `price, code, seen, moves` are [blocks, M + H]: the value, which source it had, when that was read and how
-    many price moves had happened by then; `funding, mmf` [blocks, M]; `haircut, stale` [blocks, H].
+    many price moves had happened by then; `funding, mmf` [blocks, M]; `haircut, stale` [blocks, H].  `terms` are those of
+    each block, kept where `whole`: where an account cannot be valued anew by these columns alone.
     """
 
-    def __init__(self, markets: int, collaterals: int) -> None:
+    def __init__(self, markets: int, collaterals: int, *, whole: bool = False) -> None:
         self.markets, self.collaterals = markets, collaterals
+        self._whole = whole
+        self.terms: list[Terms] = []
         self.count = 0
         self.time: Floats = np.zeros(0)
         prices = markets + collaterals
@@ -63,6 +66,8 @@ class History:
         self.price[i], self.code[i], self.seen[i], self.moves[i] = prices.price, prices.code, prices.seen, prices.moves
         self.funding[i], self.mmf[i] = terms.funding, terms.mmf
         self.haircut[i], self.stale[i] = terms.haircut, terms.stale
+        if self._whole:
+            self.terms.append(replace(terms, funding=terms.funding.copy(), scale=terms.scale.copy()))
         self.count = i + 1
 
     def at(self, times: Floats) -> Ints:

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from abm.margin.engine import Assessment, quantity_to_restore
+from abm.margin.restore import quantity_of_position
 
 if TYPE_CHECKING:
     from abm.protocol.protocol import Protocol
@@ -74,11 +75,30 @@ def wanted(protocol: Protocol, rows: Ints, view: Assessment) -> tuple[Ints, Floa
     target, `whole` all of it.
     """
     rule, ledger, terms = protocol.spec.liquidation, protocol.ledger, protocol.terms
+    requirement = protocol.engine.requirement(ledger, terms, rows)
+    if not protocol.engine.linear:
+        return _wanted_by_revaluation(protocol, rows, requirement)
     slots, quantities, parts = wanted_kernel(
-        rows, ledger.slot_market, ledger.slot_size, protocol.engine.requirement(ledger, terms, rows), terms.price,
+        rows, ledger.slot_market, ledger.slot_size, requirement, terms.price,
         view.equity, view.margin_equity, view.mm, rule.policy == "whole", rule.target, rule.penalty, rule.least,
         rule.dust,
     )  # fmt: skip
+    return slots, quantities, parts
+
+
+def _wanted_by_revaluation(protocol: Protocol, rows: Ints, requirement: Floats) -> tuple[Ints, Floats, Floats]:
+    """The same for any family: the least quantity that restores the target, found by valuing what would be left."""
+    rule, ledger, terms = protocol.spec.liquidation, protocol.ledger, protocol.terms
+    slots = np.argmax(requirement, axis=1)
+    parts = requirement[np.arange(len(rows)), slots]
+    size = np.abs(ledger.slot_size[rows, slots])
+    quantities = size.copy()
+    large = size * np.append(terms.price, 0.0)[ledger.slot_market[rows, slots]] > rule.dust
+    some = np.flatnonzero(large & (rule.policy != "whole"))
+    if len(some):
+        at = (rows[some], slots[some])
+        found = quantity_of_position(protocol.engine, ledger, terms, at, target=rule.target, penalty=rule.penalty)
+        quantities[some] = np.maximum(found.amount, rule.least * size[some])
     return slots, quantities, parts
 
 

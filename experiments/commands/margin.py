@@ -44,11 +44,11 @@ def command(accounts: Path, protocol: str, as_json: bool) -> None:
     """Value the accounts of ACCOUNTS (a JSON document, - for standard input) under a protocol's margin rules."""
     from abm.margin.preset import load_preset
     from experiments.console import print_json
-    from experiments.valuing import account_row, read_accounts_json, value_document
+    from experiments.valuing import account_rows, read_accounts_json, value_document
 
     preset = load_preset(protocol)
     valued = value_document(*read_accounts_json(accounts), preset)
-    rows = [account_row(valued, i) for i in range(len(valued.document.names))]
+    rows = account_rows(valued)
     if as_json:
         print_json(rows)
     else:
@@ -56,7 +56,7 @@ def command(accounts: Path, protocol: str, as_json: bool) -> None:
 
 
 def _tell(valued: "Valued", rows: list[dict[str, Any]]) -> None:
-    from experiments.console import print_table
+    from experiments.console import figure, print_table
 
     unit = valued.unit
     print_table(
@@ -64,7 +64,7 @@ def _tell(valued: "Valued", rows: list[dict[str, Any]]) -> None:
         ["account", "equity", "margin equity", "IM", "MM", "free margin", "health", "buffer", "state"],
         [
             (
-                r["account"], *(_figure(r[k]) for k in ("equity", "margin_equity", "im", "mm", "free_margin")),
+                r["account"], *(figure(r[k]) for k in ("equity", "margin_equity", "im", "mm", "free_margin")),
                 _ratio(r["health"]), _ratio(r["buffer"]), r["state"],
             )
             for r in rows
@@ -77,20 +77,13 @@ def _tell(valued: "Valued", rows: list[dict[str, Any]]) -> None:
             ["account", "market", "size", "price", "requirement", "liquidation price", "bankruptcy price"],
             [
                 (
-                    name, p["market"], f"{p['size']:g}", _figure(p["price"]), _figure(p["requirement"]),
-                    _figure(p["liquidation_price"]), _figure(p["bankruptcy_price"]),
+                    name, p["market"], f"{p['size']:g}", figure(p["price"]), figure(p["requirement"]),
+                    figure(p["liquidation_price"]), figure(p["bankruptcy_price"]),
                 )
                 for name, p in positions
             ],
         )  # fmt: skip
     click.echo(f"health: margin equity over MM; buffer: {valued.metric}")
-
-
-def _figure(value: float | None) -> str:
-    """A figure with cents, or with six digits where it is small."""
-    if value is None:
-        return "-"
-    return f"{value:,.2f}" if abs(value) >= 100.0 or value == 0.0 else f"{value:,.6g}"
 
 
 def _ratio(value: float | None) -> str:

@@ -31,13 +31,13 @@ def command(source: Path, html: Path | None, sweep: Path | None, picture: Path |
 
 def _draw(source: Path, picture: Path) -> None:
     """The cascade of a run as a PNG."""
-    from abm.errors import RunFolderError, UserError
+    from abm.errors import RunFolderError
     from abm.record import Record
     from experiments.figures import save_picture
+    from experiments.picture import check_picture
     from experiments.report.view import is_sweep
 
-    if picture.suffix.lower() != ".png":
-        raise UserError(f"--picture {picture}", "a picture is a PNG", "name it .png")
+    check_picture(picture)
     if is_sweep(source):
         raise RunFolderError(str(source), "is a sweep, and --picture draws the cascade of a run", "leave it out")
     try:

@@ -97,7 +97,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConformError(place, f"is no JSON ({error})", "mend the syntax") from error
     if not isinstance(table, dict):
         raise ConformError(place, "is no table of keys", 'write {"family": ..., "cases": [...]}')
-    for key, shape in (("family", str), ("cases", list)):
+    shapes: dict[str, type] = {"family": str, "cases": list}
+    for key, shape in shapes.items():
         if not isinstance(table.get(key), shape):
             raise ConformError(f"{place}: {key}", "is missing or of the wrong shape", "see docs/conformance.md")
     if not isinstance(table.get("parameters", {}), dict):
@@ -105,7 +106,8 @@ def _read(path: Path) -> dict[str, Any]:
     for i, case in enumerate(table["cases"]):
         if not isinstance(case, dict):
             raise ConformError(f"{place}: cases.{i}", "is no table of keys", "see docs/conformance.md")
-        for key, shape in (("name", str), ("kind", str), ("expected", dict)):
+        needed: dict[str, type] = {"name": str, "kind": str, "expected": dict}
+        for key, shape in needed.items():
             if not isinstance(case.get(key), shape):
                 raise ConformError(f"{place}: cases.{i}.{key}", "is missing or of the wrong shape", "add it")
         if not isinstance(case.get("override", {}), dict):
