@@ -39,7 +39,9 @@ class TestRays:
     def test_of_two_roots_on_one_side_it_is_the_nearer(self) -> None:
         """Broke between two prices only: short two calls at 60,000 against one at 50,000 and three at 80,000."""
         strikes = ((50_000.0, True), (60_000.0, True), (80_000.0, True))
-        some = book([Statement(2_000.0, legs=(Leg(0, 1.0), Leg(1, -3.0), Leg(2, 4.0)))], Netting(), series(strikes, 1.0))
+        some = book(
+            [Statement(2_000.0, legs=(Leg(0, 1.0), Leg(1, -3.0), Leg(2, 4.0)))], Netting(), series(strikes, 1.0)
+        )
         way = distance_along(some, BTC)[0]
         along = some.along("equity", BTC)
         assert along(way, some.rows)[0] == pytest.approx(0.0, abs=1e-7)

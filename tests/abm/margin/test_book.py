@@ -59,7 +59,9 @@ class TestBook:
         some = book([Statement(cash=1.0), Statement(cash=2.0)])
         rows = np.arange(2)
         made = Book.of(
-            Valuation(MARKETS, COINS, some.engine, some.ledger, some.terms, some.engine.assess(some.ledger, some.terms, rows))
+            Valuation(
+                MARKETS, COINS, some.engine, some.ledger, some.terms, some.engine.assess(some.ledger, some.terms, rows)
+            )
         )
         assert made.assets.names == ("BTC", "ETH", "USDC")
         assert made.assess(made.terms).equity.tolist() == [1.0, 2.0]
@@ -76,5 +78,3 @@ class TestBook:
         assert along(np.log(2.0), np.array([0]))[0] == pytest.approx(0.0, abs=1e-9)
         free = some.along("free_margin", np.array([0.0, -1.0]))
         assert free(np.log(2.0), np.array([0]))[0] == pytest.approx(-50.0)
-
-

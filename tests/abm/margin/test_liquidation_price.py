@@ -98,7 +98,8 @@ class TestAnyAccount:
         account = Statement(9_000.0, positions=(Position("BTC", 1.0, 50_000.0),), legs=(Leg(1, 0.8),))
         some = book([account], Netting(), series())
         alone, along = (
-            liquidation_price(some.engine, some.ledger, some.terms, some.rows, underlying=u)[0, 0] for u in (False, True)
+            liquidation_price(some.engine, some.ledger, some.terms, some.rows, underlying=u)[0, 0]
+            for u in (False, True)
         )
         assert along < alone - 1_000.0
 

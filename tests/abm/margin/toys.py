@@ -42,7 +42,9 @@ class Netting(Engine):
             needed += np.maximum(np.maximum(*losses), 0.0)
         market = ledger.slot_market[rows]
         notional = (np.abs(ledger.slot_size[rows]) * np.append(terms.price, 0.0)[market]).sum(axis=1)
-        notional += (np.abs(ledger.leg_size[rows]) * np.append(terms.known.series.forward, 0.0)[ledger.leg_series[rows]]).sum(axis=1)
+        notional += (
+            np.abs(ledger.leg_size[rows]) * np.append(terms.known.series.forward, 0.0)[ledger.leg_series[rows]]
+        ).sum(axis=1)
         equity = base + ledger.coins[rows] @ terms.coin_price
         needed += 0.01 * notional
         return Assessment(equity, equity, 1.5 * needed, needed, notional)
