@@ -16,7 +16,7 @@ drift-labs/protocol-v2, programs/drift/src/math/liquidation.rs (`calculate_base_
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["base_size_to_cover_shortage", "liability_transfer_to_cover_shortage"]
+__all__ = ["base_size_to_cover_shortage", "covering", "liability_transfer_to_cover_shortage"]
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def base_size_to_cover_shortage(
     price, quote_price = np.asarray(price, dtype=np.float64), np.asarray(quote_price, dtype=np.float64)
     ratio, liquidator_fee = np.asarray(ratio, dtype=np.float64), np.asarray(liquidator_fee, dtype=np.float64)
     freed = price * quote_price * (ratio - liquidator_fee) - price * np.asarray(insurance_fee, dtype=np.float64)
-    return _covering(shortage, freed)
+    return covering(shortage, freed)
 
 
 def liability_transfer_to_cover_shortage(
@@ -68,11 +68,13 @@ def liability_transfer_to_cover_shortage(
     ratio = np.asarray(asset_multiplier, dtype=np.float64) / np.asarray(liability_multiplier, dtype=np.float64)
     fee = np.asarray(insurance_fee, dtype=np.float64)
     freed = price * (liability - asset * ratio) - price * fee * liability
-    return _covering(shortage, freed)
+    return covering(shortage, freed)
 
 
-def _covering(shortage: ArrayLike, freed: Floats) -> Floats:
-    """Quantity that frees a shortage at so much for one."""
-    short = np.asarray(shortage, dtype=np.float64)
-    never = np.where(short > 0.0, np.inf, 0.0) + np.zeros(np.broadcast_shapes(short.shape, freed.shape))
-    return np.asarray(np.divide(np.maximum(short, 0.0), freed, out=never, where=freed > 0.0))
+def covering(amount: ArrayLike, rate: ArrayLike) -> Floats:
+    """amount / rate: how much brings an amount; infinite where a rate of zero or below brings nothing, zero where nothing
+    is needed."""
+    amount, rate = np.maximum(np.asarray(amount, dtype=np.float64), 0.0), np.asarray(rate, dtype=np.float64)
+    shape = np.broadcast_shapes(amount.shape, rate.shape)
+    never = np.array(np.broadcast_to(np.where(amount > 0.0, np.inf, 0.0), shape))
+    return np.asarray(np.divide(amount, rate, out=never, where=rate > 0.0))

@@ -22,7 +22,8 @@ def bankruptcy_rating(net_collateral: ArrayLike, maintenance: ArrayLike, adjustm
     Without a requirement it is 1 where collateral is below zero, and 0 elsewhere.
     """
     net, maintenance = np.asarray(net_collateral, dtype=np.float64), np.asarray(maintenance, dtype=np.float64)
-    gone = np.where(net < 0.0, 0.0, 1.0) + np.zeros(np.broadcast_shapes(net.shape, maintenance.shape))
+    shape = np.broadcast_shapes(net.shape, maintenance.shape)
+    gone = np.array(np.broadcast_to(np.where(net < 0.0, 0.0, 1.0), shape))
     left = np.divide(net, maintenance, out=gone, where=maintenance > 0.0)
     return np.asarray(np.clip(np.asarray(adjustment, dtype=np.float64) * (1.0 - left), 0.0, 1.0))
 

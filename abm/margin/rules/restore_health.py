@@ -14,6 +14,8 @@ blockworks-foundation/mango-v4, programs/mango-v4/src/instructions/perp_liq_base
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from abm.margin.rules.cover_shortage import covering
+
 __all__ = ["debt_to_restore_health", "quantity_to_restore_health"]
 
 Floats = NDArray[np.float64]
@@ -41,8 +43,8 @@ def quantity_to_restore_health(
     short = np.maximum(-np.asarray(health, dtype=np.float64), 0.0)
     below = np.maximum(-np.asarray(balance, dtype=np.float64), 0.0)
     climbed = np.minimum(short, below * np.asarray(liability_value, dtype=np.float64))
-    tokens = _over(climbed, liability_value) + _over(short - climbed, asset_value)
-    return np.asarray(np.minimum(_over(tokens, gain), np.asarray(whole, dtype=np.float64)))
+    tokens = covering(climbed, liability_value) + covering(short - climbed, asset_value)
+    return np.asarray(np.minimum(covering(tokens, gain), np.asarray(whole, dtype=np.float64)))
 
 
 def debt_to_restore_health(
@@ -67,11 +69,4 @@ def debt_to_restore_health(
     dear = price * np.asarray(fee, dtype=np.float64)
     short = np.maximum(-np.asarray(health, dtype=np.float64), 0.0)
     most = np.minimum(np.asarray(debt, dtype=np.float64), np.asarray(held, dtype=np.float64) * paid / dear)
-    return np.asarray(np.minimum(_over(short, price * liability - asset * dear), most))
-
-
-def _over(amount: ArrayLike, rate: ArrayLike) -> Floats:
-    """amount / rate; infinite where a rate of zero or below brings nothing, zero where nothing is needed."""
-    amount, rate = np.asarray(amount, dtype=np.float64), np.asarray(rate, dtype=np.float64)
-    never = np.where(amount > 0.0, np.inf, 0.0) + np.zeros(np.broadcast_shapes(amount.shape, rate.shape))
-    return np.asarray(np.divide(amount, rate, out=never, where=rate > 0.0))
+    return np.asarray(np.minimum(covering(short, price * liability - asset * dear), most))
