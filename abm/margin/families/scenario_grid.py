@@ -41,6 +41,8 @@ class ScenarioGrid(Engine):
     """
 
     Parameters = ScenarioGridParameters
+    lends = True
+    options = True
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
