@@ -73,8 +73,9 @@ def _side(book: Book, covariance: Floats | None) -> dict[str, Floats]:
 
 def _larger(a: Floats, b: Floats) -> list[str]:
     """Which of two figures is larger, one by one."""
-    with np.errstate(invalid="ignore"):  # two that are infinite are equal
-        even = (a == b) | (np.abs(a - b) <= EVEN * np.maximum(np.abs(a), np.abs(b)))
+    even = a == b
+    known = np.isfinite(a) & np.isfinite(b)
+    even[known] |= np.abs(a[known] - b[known]) <= EVEN * np.maximum(np.abs(a[known]), np.abs(b[known]))
     return [str(side) for side in np.where(even, "equal", np.where(a > b, *SIDES))]
 
 

@@ -58,6 +58,15 @@ class TestCompare:
         assert frame["worse_off"].to_list() == ["equal", "equal", "b", "equal"]
         assert frame["distance_b"][2] < frame["distance_a"][2]
 
+    def test_never_is_farther_than_any_distance(self) -> None:
+        """A pair of equal sizes is never liquidated by moves of both, and one of its positions alone is."""
+        pair = Statement(4_000.0, positions=(Position("BTC", 0.5, 50_000.0), Position("ETH", -12.5, 2_000.0)))
+        cross = book([pair], Weighted([WeightedMarket(imf=0.05, mmf=1e-9)] * 2, [WeightedCoin(haircut=0.0)] * 2))
+        frame = compare(cross, replace(cross, engine=Isolated(cross.engine)))
+        assert frame["move_a"][0] is None
+        assert 0.0 < abs(frame["move_b"][0]) < 0.2
+        assert frame["worse_off"][0] == "b"
+
     def test_in_breach_already_is_no_move_at_all(self) -> None:
         frame = compare(book([Statement(1_000.0, positions=LONG.positions)]), book([LONG], strict()))
         assert frame["move_a"][0] == pytest.approx(-0.0103, abs=1e-3)
