@@ -5,22 +5,17 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from abm.margin.engine import Parameters
+from abm.margin.families.token_weights import Above, Below, TokenWeights
 
 __all__ = ["PerpMarket", "SettleTokenParameters", "Token"]
 
-Below = Annotated[float, Field(ge=0, le=1)]
-Above = Annotated[float, Field(ge=1)]
 Start = Annotated[float, Field(gt=0)]
 Fee = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Token(Parameters):
+class Token(TokenWeights):
     """One token: what a balance counts, held (asset) and owed (liability), for opening and for keeping positions."""
 
-    init_asset: Below = Field(description="initial weight of what is held")
-    maint_asset: Below = Field(description="maintenance weight of what is held")
-    init_liability: Above = Field(description="initial weight of what is owed")
-    maint_liability: Above = Field(description="maintenance weight of what is owed")
     deposit_scale_start: Start | None = Field(
         None, description="deposits, USD, past which the initial asset weight falls"
     )
@@ -28,16 +23,6 @@ class Token(Parameters):
         None, description="borrows, USD, past which the initial liability weight rises"
     )
     liquidation_fee: Fee = Field(0.0, description="part of the value that a liquidator gains")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Token":
-        if self.init_asset > self.maint_asset:
-            raise ValueError(f"init_asset must be <= maint_asset, got {self.init_asset} and {self.maint_asset}")
-        if self.init_liability < self.maint_liability:
-            raise ValueError(
-                f"init_liability must be >= maint_liability, got {self.init_liability} and {self.maint_liability}"
-            )
-        return self
 
 
 class PerpMarket(Parameters):

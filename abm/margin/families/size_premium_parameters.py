@@ -5,12 +5,11 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from abm.margin.engine import Parameters
+from abm.margin.families.token_weights import Below, TokenWeights
 
 __all__ = ["PremiumMarket", "PremiumToken", "SizePremiumParameters"]
 
 Ratio = Annotated[float, Field(gt=0, le=1)]
-Below = Annotated[float, Field(ge=0, le=1)]
-Above = Annotated[float, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fee = Annotated[float, Field(ge=0, lt=1)]
 
@@ -34,13 +33,9 @@ class PremiumMarket(Parameters):
         return self
 
 
-class PremiumToken(Parameters):
+class PremiumToken(TokenWeights):
     """One token."""
 
-    init_asset: Below = Field(description="initial weight of what is held")
-    maint_asset: Below = Field(description="maintenance weight of what is held")
-    init_liability: Above = Field(description="initial weight of what is owed")
-    maint_liability: Above = Field(description="maintenance weight of what is owed")
     imf: NonNegative = Field(
         0.0, description="change of the weights with the square root of the balance, coins; 0: none"
     )
@@ -49,16 +44,6 @@ class PremiumToken(Parameters):
     )
     liquidator_fee: Fee = Field(0.0, description="part of the value taken over that a liquidator gains")
     insurance_fee: Fee = Field(0.0, description="part of the value taken over that the insurance fund gains")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "PremiumToken":
-        if self.init_asset > self.maint_asset:
-            raise ValueError(f"init_asset must be <= maint_asset, got {self.init_asset} and {self.maint_asset}")
-        if self.init_liability < self.maint_liability:
-            raise ValueError(
-                f"init_liability must be >= maint_liability, got {self.init_liability} and {self.maint_liability}"
-            )
-        return self
 
 
 class SizePremiumParameters(Parameters):
