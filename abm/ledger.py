@@ -191,6 +191,14 @@ class Ledger:
         """bool[rows]: whether each has a position in any market."""
         return np.asarray(self.slot_market[rows, 0] >= 0)
 
+    def entry_values(self, rows: Ints) -> Floats:
+        """float64[rows, K]: size * (entry price - cumulative funding at entry) by slot; cash is the quote number and these."""
+        return np.asarray(self.slot_size[rows] * (self.slot_entry[rows] - self.slot_funding[rows]))
+
+    def cash(self, rows: Ints) -> Floats:
+        """float64[rows]: balance in the settlement asset before unrealised profit."""
+        return np.asarray(self.quote[rows] + self.entry_values(rows).sum(axis=1))
+
     def held(self, row: int, market: int) -> float:
         """Signed size of one row in one market, coins."""
         for k, other in enumerate(self.slot_market[row].tolist()):

@@ -108,8 +108,7 @@ def collateral_concentration(book: Book, *, settlement: str = "settlement", top:
     deposited, null without deposits.  A balance of the settlement asset is cash before unrealised profit.
     """
     ledger, rows = book.ledger, book.rows[book.people]
-    paid = ledger.slot_size[rows] * (ledger.slot_entry[rows] - ledger.slot_funding[rows])
-    balance = np.concatenate([(ledger.quote[rows] + paid.sum(axis=1))[:, None], ledger.coins[rows]], axis=1)
+    balance = np.concatenate([ledger.cash(rows)[:, None], ledger.coins[rows]], axis=1)
     price = np.concatenate([[1.0], book.terms.coin_price])
     values = np.maximum(balance, 0.0).sum(axis=0) * price
     whole = float(values.sum())

@@ -107,7 +107,7 @@ def _since(protocol: Protocol, rows: Ints, then: Terms, now: Terms) -> Falls:
     steps.append(replace(steps[-1], stale=now.stale))
     levels = [before, *(free(terms) for terms in steps[1:])]
     funding, haircut, staleness = (levels[i] - levels[i + 1] for i in range(3))
-    back = _ratio(then.price, now.price), _ratio(then.coin_price, now.coin_price)
+    back = then.price / now.price, then.coin_price / now.coin_price
     by_price = free(moved(now, *back)) - after
     slopes = _slopes(protocol, rows, now, back)
     change = np.concatenate([now.price * (back[0] - 1.0), now.coin_price * (back[1] - 1.0)])
@@ -119,10 +119,6 @@ def _since(protocol: Protocol, rows: Ints, then: Terms, now: Terms) -> Falls:
     total = before - after
     margin = total - np.nansum(slopes * change, axis=1) - funding - haircut - staleness
     return Falls(total, margin, funding, haircut, staleness, slopes)
-
-
-def _ratio(old: Floats, new: Floats) -> Floats:
-    return np.asarray(old / new)
 
 
 def _slopes(protocol: Protocol, rows: Ints, now: Terms, back: tuple[Floats, Floats]) -> Floats:

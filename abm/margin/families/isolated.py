@@ -90,8 +90,7 @@ def split(ledger: Ledger, engine: Engine, terms: Terms, rows: Ints | None = None
     total = np.bincount(parent, weights=need, minlength=len(rows))[parent]
     count = np.bincount(parent, minlength=len(rows))
     share = np.divide(need, total, out=1.0 / count[parent], where=total > 0.0)
-    paid = ledger.slot_size[rows] * (ledger.slot_entry[rows] - ledger.slot_funding[rows])
-    cash = ledger.quote[rows] + paid.sum(axis=1)
+    cash = ledger.cash(rows)
     given = np.where(slot[np.searchsorted(parent, np.arange(len(rows)))] >= 0, part, 1.0)
     made.quote += share * (given * cash)[parent]
     made.coins += share[:, None] * (given[:, None] * ledger.coins[rows])[parent]
@@ -117,7 +116,7 @@ def _alone(ledger: Ledger, rows: Ints) -> tuple[Ledger, Ints, Ints]:
     option = np.flatnonzero(slot >= slots)
     for name in ("leg_series", "leg_size", "leg_entry") if len(option) else ():
         getattr(made, name)[option, 0] = getattr(ledger, name)[source[option], slot[option] - slots]
-    made.quote[:] = -made.slot_size[:, 0] * (made.slot_entry[:, 0] - made.slot_funding[:, 0])
+    made.quote[:] = -made.entry_values(np.arange(len(made)))[:, 0]
     made.long_interest, made.skew = ledger.long_interest.copy(), ledger.skew.copy()
     made.gross = ledger.gross.copy()
     return made, parent.astype(np.int64), slot.astype(np.int64)

@@ -89,7 +89,7 @@ class PoolPriced(Engine):
             parts.append(Part("collateral", int(h), float(worth[h]), float(counts[h]), 0.0, 0.0))
         live = np.flatnonzero(ledger.slot_market[row] >= 0)
         market, size, entry = ledger.slot_market[row, live], ledger.slot_size[row, live], ledger.slot_entry[row, live]
-        paid = size * (entry - ledger.slot_funding[row, live])
+        paid = ledger.entry_values(np.array([row]))[0, live]
         cash = float(ledger.quote[row] + paid.sum())
         profit = float(np.sum(size * (terms.price - terms.funding)[market] - paid))
         costs = [position_costs(s, e, (terms.known.skew * terms.price)[m], self._market[m])

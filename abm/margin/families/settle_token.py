@@ -203,7 +203,7 @@ class SettleToken(Engine):
         added = np.maximum(-balances[0], 0.0) * (kept.liability - self._prices(terms))
         slots = np.flatnonzero(ledger.slot_market[row] >= 0)
         size, market = ledger.slot_size[row, slots], ledger.slot_market[row, slots]
-        paid = size * (ledger.slot_entry[row, slots] - ledger.slot_funding[row, slots])
+        paid = ledger.entry_values(np.array([row]))[0, slots]
         held = np.concatenate([[ledger.quote[row] + paid.sum()], ledger.coins[row]])
         parts = [
             _token_part(int(t), float(held[t]), float(self._prices(terms)[t]), float(added[t]), (now[t], then[t]))

@@ -155,12 +155,7 @@ class SizePremium(Engine):
         """float64[rows]: maintenance requirement with the buffer on all that is owed, less collateral, USD; 0 at least."""
         collateral, requirement = self._value(ledger, self.sized(terms, "maintenance"), rows)
         held = ledger.coins[rows]
-        paid = np.where(
-            ledger.slot_market[rows] >= 0,
-            ledger.slot_size[rows] * (ledger.slot_entry[rows] - ledger.slot_funding[rows]),
-            0.0,
-        )
-        cash = ledger.quote[rows] + paid.sum(axis=1)
+        cash = ledger.cash(rows)
         owed = np.maximum(-held, 0.0) @ terms.coin_price + np.maximum(-cash, 0.0) * terms.known.settlement_price
         buffered = requirement + self.buffer * (self._notional(ledger, terms, rows) + owed)
         return np.asarray(np.maximum(buffered - collateral, 0.0))
@@ -183,7 +178,7 @@ class SizePremium(Engine):
     def explain(self, ledger: Ledger, terms: Terms, row: int) -> tuple[Part, ...]:
         """Cash, each coin and each position, valued as accounts of their own: none depends on another."""
         slots, coins = np.flatnonzero(ledger.slot_market[row] >= 0), np.flatnonzero(ledger.coins[row])
-        paid = ledger.slot_size[row, slots] * (ledger.slot_entry[row, slots] - ledger.slot_funding[row, slots])
+        paid = ledger.entry_values(np.array([row]))[0, slots]
         some, ids = np.arange(len(slots)) + 1, np.arange(1 + len(slots) + len(coins)) + 1
         alone = Ledger(len(terms.price), len(terms.coin_price), 1)
         alone.add(ids, ids, ids, mode=CROSS, cohort=0, now=0.0)

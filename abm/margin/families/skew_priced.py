@@ -71,7 +71,7 @@ class SkewPriced(Engine):
         """Cash, each position, each collateral after its discount, the reward set aside."""
         slots = np.flatnonzero(ledger.slot_market[row] >= 0)
         market, size = ledger.slot_market[row, slots], ledger.slot_size[row, slots]
-        paid = size * (ledger.slot_entry[row, slots] - ledger.slot_funding[row, slots])
+        paid = ledger.entry_values(np.array([row]))[0, slots]
         cash = float(ledger.quote[row] + paid.sum())
         parts = [Part("cash", -1, cash, cash, 0.0, 0.0)]
         for k, m in enumerate(market):

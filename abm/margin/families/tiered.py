@@ -166,7 +166,7 @@ class Tiered(Engine):
         mm = self.requirement(ledger, terms, only)[0]
         slots = np.flatnonzero(ledger.slot_market[row] >= 0)
         market, size = ledger.slot_market[row, slots], ledger.slot_size[row, slots]
-        paid = size * (ledger.slot_entry[row, slots] - ledger.slot_funding[row, slots])
+        paid = ledger.entry_values(only)[0, slots]
         gain = size * (terms.price - terms.funding)[market] - paid
         cash = float(ledger.quote[row] + paid.sum())
         parts = [Part("cash", -1, cash, cash, 0.0, 0.0)]

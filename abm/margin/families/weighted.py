@@ -206,7 +206,7 @@ class Weighted(Engine):
         """Cash, each position with its profit and requirement, each collateral after its haircut."""
         slots = np.flatnonzero(ledger.slot_market[row] >= 0)
         market, size = ledger.slot_market[row, slots], ledger.slot_size[row, slots]
-        paid = size * (ledger.slot_entry[row, slots] - ledger.slot_funding[row, slots])
+        paid = ledger.entry_values(np.array([row]))[0, slots]
         profit = size * (terms.price - terms.funding)[market] - paid
         notional = np.abs(size) * terms.price[market]
         cash = float(ledger.quote[row] + paid.sum())

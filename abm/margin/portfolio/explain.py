@@ -70,7 +70,7 @@ def parts(engine: "ScenarioGrid", ledger: Ledger, terms: Terms, row: int) -> Ite
         for factor in (numbers.rates.im_factor, numbers.rates.mm_factor)
     )
     slots = np.flatnonzero(ledger.slot_market[row] >= 0)
-    paid = ledger.slot_size[row, slots] * (ledger.slot_entry[row, slots] - ledger.slot_funding[row, slots])
+    paid = ledger.entry_values(rows)[0, slots]
     cash = float(ledger.quote[row] + paid.sum())
     yield Part("cash", -1, cash, cash, 0.0, 0.0)
     lines = lines_of(plan, ledger, terms, row)
