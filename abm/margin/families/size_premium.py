@@ -23,7 +23,7 @@ from abm.margin.families.size_premium_kernel import SizeTerms, free_premium_kern
 from abm.margin.families.size_premium_parameters import PremiumMarket, PremiumToken, SizePremiumParameters
 from abm.margin.rules.cover_shortage import base_size_to_cover_shortage
 from abm.margin.rules.deposit_scaling import scaled_asset_weight
-from abm.margin.rules.size_premium import asset_weight, liability_weight
+from abm.margin.rules.size_premium import asset_weight, discount_from, liability_weight, premium_from
 
 __all__ = ["SizePremium"]
 
@@ -61,34 +61,26 @@ class SizePremium(Engine):
 
     def sized(self, terms: Terms, kind: Kind) -> SizeTerms:
         """Prices and weights of one kind of margin."""
-        market, coin, quote, price = self._market, self._coin, terms.known.settlement_price, terms.coin_price
-        if kind == "maintenance":
-            profit, no_fall = market["maint_profit"], np.zeros(len(terms.price))
-            return SizeTerms(
-                np.stack([terms.price, terms.funding, market["maint_ratio"] * terms.scale, market["imf"] * terms.scale,
-                          profit, no_fall]),
-                np.stack([price * terms.factor, price, coin["maint_asset"], coin["maint_liability"], coin["imf"]]),
-                np.array([quote, quote, np.inf]),
-            )  # fmt: skip
-        slow = terms.known.token_stable
-        asset = scaled_asset_weight(coin["init_asset"], terms.known.deposits[1:] * price, self._start)
-        low, high = np.minimum(price, slow[1:]), np.maximum(price, slow[1:])
-        return SizeTerms(
-            np.stack([terms.price, terms.funding, market["init_ratio"] * terms.scale, market["imf"] * terms.scale,
-                      market["init_profit"], market["profit_imf"]]),
-            np.stack([low * terms.factor, high, asset, coin["init_liability"], coin["imf"]]),
-            np.array([min(quote, slow[0]), max(quote, slow[0]), self.profit_cap]),
-        )  # fmt: skip
+        market, coin, known, price = self._market, self._coin, terms.known, terms.coin_price
+        prefix, scale = ("init" if kind == "initial" else "maint"), terms.scale
+        ratio, imf = market[f"{prefix}_ratio"] * scale, market["imf"] * scale
+        weights = [market[f"{prefix}_profit"], market["profit_imf"] * (kind == "initial")]
+        asset, liability = coin[f"{prefix}_asset"], coin[f"{prefix}_liability"]
+        slow = np.concatenate([[known.settlement_price], price])
+        if kind == "initial":
+            slow = known.token_stable
+            asset = scaled_asset_weight(asset, known.deposits[1:] * price, self._start)
+        low, high, quote = np.minimum(price, slow[1:]), np.maximum(price, slow[1:]), (known.settlement_price, slow[0])
+        cap = self.profit_cap if kind == "initial" else np.inf
+        return _told([terms.price, terms.funding], [ratio, imf], weights, [low * terms.factor, high],
+                     [asset, liability, coin["imf"]], np.array([min(quote), max(quote), cap]))  # fmt: skip
 
     def _at_market(self, terms: Terms) -> SizeTerms:
         """Everything at its price, and nothing required."""
         none, one, quote = np.zeros(len(terms.price)), np.ones(len(terms.price)), terms.known.settlement_price
-        unit = np.ones(len(terms.coin_price))
-        return SizeTerms(
-            np.stack([terms.price, terms.funding, none, none, one, none]),
-            np.stack([terms.coin_price, terms.coin_price, unit, unit, np.zeros(len(unit))]),
-            np.array([quote, quote, np.inf]),
-        )  # fmt: skip
+        unit, price = np.ones(len(terms.coin_price)), terms.coin_price
+        return _told([terms.price, terms.funding], [none, none], [one, none], [price, price], [unit, unit, 0.0 * unit],
+                     np.array([quote, quote, np.inf]))  # fmt: skip
 
     def _value(self, ledger: Ledger, sized: SizeTerms, rows: Ints) -> tuple[Floats, Floats]:
         """float64[rows] twice: collateral and requirement."""
@@ -199,6 +191,17 @@ class SizePremium(Engine):
             Part(kind, index, float(view.equity[i]), float(view.margin_equity[i]), float(view.im[i]), float(view.mm[i]))
             for i, (kind, index) in enumerate(kinds)
         )
+
+
+def _told(
+    prices: list[Floats], ratio: list[Floats], profit: list[Floats], coin_prices: list[Floats], weights: list[Floats],
+    settlement: Floats,
+) -> SizeTerms:  # fmt: skip
+    """As the kernels take them: each weight with its factor of size, and the size from which that matters."""
+    asset, liability, imf = weights
+    market = [*prices, *ratio, premium_from(*ratio), *profit, discount_from(*profit)]
+    coin = [*coin_prices, asset, liability, imf, discount_from(asset, imf), premium_from(liability, imf)]
+    return SizeTerms(np.stack(market, axis=1), np.stack(coin, axis=1), settlement)
 
 
 def _of(ledger: Ledger, rows: Ints) -> tuple[Ints, NDArray[np.int16], Floats, Floats, Floats, Floats, Floats]:

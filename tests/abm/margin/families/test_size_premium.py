@@ -202,10 +202,9 @@ class TestAgainstTheReference:
             fast, plain = (getattr(kernels, f"{name}_kernel{end}")(*given_) for end in ("", "_python"))
             np.testing.assert_allclose(fast, plain, rtol=1e-14, atol=0.0)
         for row in rows:
-            fast, plain = (
-                getattr(kernels, f"collateral_and_requirement{end}")(row, *columns) for end in ("", "_python")
-            )
-            assert fast == pytest.approx(plain, rel=1e-14)
+            for name in ("collateral_and_requirement", "small_account"):
+                fast, plain = (getattr(kernels, name + end)(row, *columns) for end in ("", "_python"))
+                assert fast == pytest.approx(plain, rel=1e-14)
 
     @given(accounts=statements(debts=True))
     @settings(max_examples=80, deadline=None)
