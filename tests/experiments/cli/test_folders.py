@@ -164,7 +164,7 @@ def test_a_picture_of_a_sweep_is_refused_before_anything_is_written() -> None:
 def test_a_picture_that_cannot_be_written_is_told(ran: Path) -> None:
     Path("file").write_text("mine")
     words = ("report", ran, "--html", "out.html", "--picture", "file/inside.png")
-    refused(crossfire(*words), "file/inside.png", "cannot be written")
+    refused(crossfire(*words), "file/inside.png", "is in a folder that is not there")
     assert [p.name for p in Path().iterdir()] == ["file"]
 
 

@@ -188,7 +188,7 @@ class TestLedger:
         positions = (Position("BTC", 1.0, 6e4), Position("ETH", 1.0, 2.5e3))
         book, terms = put(made, [Statement(1.0), Statement(1.0, positions=positions)])
         for ask in (made.assess, made.free_margin, made.requirement, made.liquidation_price):
-            with pytest.raises(ValueError, match="account 2 holds contracts of two coins"):
+            with pytest.raises(ValueError, match="account 2: holds contracts of two coins"):
                 ask(book, terms, np.arange(2))
         assert kernels.mixed_python(np.arange(2), book.slot_market, made.coin) == 1
 
