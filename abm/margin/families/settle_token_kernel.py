@@ -1,7 +1,7 @@
 """Health of accounts whose perpetuals settle in tokens, by row.
 
-Signs are taken by max and min, not by branches: which way they go is as good as random, and mispredicted branches would cost
-more than all the rest.
+Signs are taken by max and min, not by branches: which way they go is as good as random, and mispredicted branches
+would cost more than all the rest.
 """
 
 from dataclasses import dataclass
@@ -129,8 +129,8 @@ def slope_kernel_python(
     quote: Floats, coins: Floats, funding: Floats, settles: Ints, long: Floats, short: Floats, overall: Floats,
     asset: Floats, liability: Floats,
 ) -> tuple[Floats, Floats]:  # fmt: skip
-    """float64[rows, K], float64[rows, H]: change of health per unit of each position's weighted price, and of each coin's
-    asset and liability value alike (the balance as it counts, coins)."""
+    """float64[rows, K], float64[rows, H]: change of health per unit of each position's weighted price, and of each
+    coin's asset and liability value alike (the balance as it counts, coins)."""
     price, coin = np.zeros((len(rows), slot_market.shape[1])), np.zeros((len(rows), coins.shape[1]))
     balance = np.zeros(len(asset))
     for i in range(len(rows)):

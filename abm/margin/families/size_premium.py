@@ -3,8 +3,9 @@
     collateral  = cash + profits * their weight + sum of what is held of coins * price * asset weight(size)
     requirement = sum of |size| * price * ratio(size) + sum of what is owed of coins * price * liability weight(size)
 
-Losses count in full.  Initial margin takes initial weights, the asset weight of a coin scaled where deposits of it are past a
-limit, the worse of the oracle's and a slow (five-minute) price of every token, and at most so much profit a position.
+Losses count in full.  Initial margin takes initial weights, the asset weight of a coin scaled where deposits of it are
+past a limit, the worse of the oracle's and a slow (five-minute) price of every token, and at most so much profit a
+position.
 drift-labs/protocol-v2, programs/drift/src/math/margin.rs, state/perp_market.rs (`get_margin_ratio`,
 `get_unrealized_asset_weight`), state/spot_market.rs (`get_asset_weight`, `get_liability_weight`).
 
@@ -118,7 +119,7 @@ class SizePremium(Engine):
         )
 
     def _coin_values(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
-        """float64[rows, H]: what each balance counts for maintenance, a debt with its weight below zero, per USD of price."""
+        """float64[rows, H]: what each balance counts for maintenance, a debt below zero, per USD of price."""
         held, coin = ledger.coins[rows], self._coin
         asset = asset_weight(coin["maint_asset"], coin["imf"], np.maximum(held, 0.0)) * terms.factor
         owed = liability_weight(coin["maint_liability"], coin["imf"], np.maximum(-held, 0.0))
@@ -144,7 +145,7 @@ class SizePremium(Engine):
         )  # fmt: skip
 
     def shortage(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
-        """float64[rows]: maintenance requirement with the buffer on all that is owed, less collateral, USD; 0 at least."""
+        """float64[rows]: maintenance with the buffer on all that is owed, less collateral, USD; 0 at least."""
         collateral, requirement = self._value(ledger, self.sized(terms, "maintenance"), rows)
         held = ledger.coins[rows]
         paid = np.where(
@@ -160,8 +161,8 @@ class SizePremium(Engine):
     def quantity_to_restore(self, ledger: Ledger, terms: Terms, row: int, slot: int) -> float:
         """Coins of a position, without sign, that a liquidator may take over to cover the shortage; at most all of it.
 
-        The protocol's own rule, at the ratio of the position as it is: where the ratio falls as the position shrinks, more
-        is closed than needed.
+        The protocol's own rule, at the ratio of the position as it is: where the ratio falls as the position shrinks,
+        more is closed than needed.
         """
         one, market, size = np.array([row]), int(ledger.slot_market[row, slot]), float(ledger.slot_size[row, slot])
         ratio = float(self.ratio(terms, np.array([market]), np.array([size]))[0])

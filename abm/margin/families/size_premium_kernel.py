@@ -35,12 +35,12 @@ HELD_PRICE, OWED_PRICE, ASSET, LIABILITY, COIN_IMF, ASSET_FROM, LIABILITY_FROM =
 """Columns of what is told of a coin."""
 
 LOW, HIGH, CAP = range(3)
-"""What is told of the settlement asset: price of what is held and owed, and the most that a position's profit counts."""
+"""What is told of the settlement asset: price of what is held and owed, and the most that a profit counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class SizeTerms:
-    """Prices and weights of one kind of margin: `market` float64[M, 8], `coin` float64[H, 7], `settlement` float64[3]."""
+    """Prices and weights of one kind of margin: `market` float64[M, 8], `coin` float64[H, 7], `settlement` [3]."""
 
     market: Floats
     coin: Floats
@@ -51,7 +51,7 @@ def collateral_and_requirement_python(
     row: int, slot_market: NDArray[np.int16], slot_size: Floats, slot_entry: Floats, slot_funding: Floats,
     quote: Floats, coins: Floats, market: Floats, coin: Floats, settlement: Floats,
 ) -> tuple[float, float]:  # fmt: skip
-    """USD: what cash, profits and coins count, debts at their price; what positions need, and debts beyond their price."""
+    """USD: what cash, profits and coins count, debts at their price; what positions need and debts add to it."""
     cash, collateral, requirement = quote[row], 0.0, 0.0
     for k in range(slot_market.shape[1]):
         m = slot_market[row, k]
