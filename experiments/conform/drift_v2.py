@@ -1,6 +1,7 @@
 """Drift v2's known answers, put to the rules of the family with a size premium.
 
-Each rule takes a case and the file's parameters, and gives what the case asks for by name.  The suite rounds weights to 1e-4.
+Each rule takes a case and the file's parameters, and gives what the case asks for by name.  The suite rounds weights
+to 1e-4.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """Mango v4's known answers, put to the family with a settle token.
 
-Each rule takes a case and the file's parameters, and gives what the case asks for by name.  Balances are in tokens, token 0
-is the settlement asset; a perpetual has `perp_lots` of `base_lot` coins and `perp_quote` tokens beside them.
+Each rule takes a case and the file's parameters, and gives what the case asks for by name.  Balances are in tokens,
+token 0 is the settlement asset; a perpetual has `perp_lots` of `base_lot` coins and `perp_quote` tokens beside them.
 """
 
 from collections.abc import Callable, Mapping

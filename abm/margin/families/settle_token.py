@@ -1,6 +1,6 @@
 """Weights with a settle token: perpetuals count in the balance of the token that they settle in (Mango v4).
 
-    position = size * (price * (1 -+ base weight) - entry), long and short, less funding; above zero: times overall weight
+    position = size * (price * (1 -+ base weight) - entry) less funding, long and short; above zero: * overall weight
     balance  = what is held of a token + the positions that settle in it
     health   = sum of balance * price * (asset weight where above zero, liability weight where below)
 
@@ -9,8 +9,8 @@ oracle's and a slow (stable) price; maintenance health its own weights and the o
 initial weights without scaling and the oracle's price.
 blockworks-foundation/mango-v4, programs/mango-v4/src/health/cache.rs.
 
-Maintenance margin is what the base weights take off the positions and what liability weights add to balances below zero;
-margin equity is maintenance health with that added back.
+Maintenance margin is what the base weights take off the positions and what liability weights add to balances below
+zero; margin equity is maintenance health with that added back.
 """
 
 from collections.abc import Sequence
@@ -148,8 +148,8 @@ class SettleToken(Engine):
         return np.asarray(free_health_kernel(columns[0], ledger.mode, *columns[1:], *weighing.arrays))
 
     def gross_sensitivity(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
-        """Each position's |size| * price at no less than its weight, at the liability value of its token, and each coin's
-        balance, as it counts, at its value."""
+        """Each position's |size| * price at no less than its weight, at the liability value of its token, and each
+        coin's balance, as it counts, at its value."""
         weighing = self.weighing(terms, "maintenance")
         _, coin = slope_kernel(*self._columns(ledger, terms, rows), *weighing.arrays)
         held = np.where(coin < 0.0, -coin * weighing.liability[1:], coin * weighing.asset[1:]).sum(axis=1)
@@ -158,7 +158,7 @@ class SettleToken(Engine):
         return np.asarray((np.abs(ledger.slot_size[rows]) * most).sum(axis=1) + held)
 
     def sensitivity(self, ledger: Ledger, terms: Terms, rows: Ints) -> Sensitivity:
-        """Weighted size of each position at what its token counts; weighted balance of each coin, positions included."""
+        """Weighted size of each position at what its token counts; weighted balance of each coin with its positions."""
         weighing = self.weighing(terms, "maintenance")
         price, coin = slope_kernel(*self._columns(ledger, terms, rows), *weighing.arrays)
         weight = np.where(price > 0.0, np.append(weighing.long / terms.price, 0.0)[ledger.slot_market[rows]], 0.0)
@@ -167,8 +167,8 @@ class SettleToken(Engine):
         return Sensitivity(np.asarray(price * weight), np.asarray(coin * value))
 
     def quantity_to_restore(self, ledger: Ledger, terms: Terms, row: int, slot: int) -> float:
-        """Coins of a position, without sign, to close at the liquidation fee until the health that ends a liquidation is
-        not below zero; all of it where less does not do.
+        """Coins of a position, without sign, to close at the liquidation fee until the health that ends a liquidation
+        is not below zero; all of it where less does not do.
 
         What is closed is settled at once, as the ledger books it.
         """

@@ -26,7 +26,7 @@ class Token(TokenWeights):
 
 
 class PerpMarket(Parameters):
-    """One market: what a long's and a short's value count, and what part of a position that is worth something counts."""
+    """One market: what a long's and a short's value count, and what part of a position that counts above zero."""
 
     init_base_asset: Below = Field(description="initial weight of a long's value")
     maint_base_asset: Below = Field(description="maintenance weight of a long's value")

@@ -3,8 +3,9 @@
     collateral  = cash + profits * their weight + sum of what is held of coins * price * asset weight(size)
     requirement = sum of |size| * price * ratio(size) + sum of what is owed of coins * price * liability weight(size)
 
-Losses count in full.  Initial margin takes initial weights, the asset weight of a coin scaled where deposits of it are past a
-limit, the worse of the oracle's and a slow (five-minute) price of every token, and at most so much profit a position.
+Losses count in full.  Initial margin takes initial weights, the asset weight of a coin scaled where deposits of it are
+past a limit, the worse of the oracle's and a slow (five-minute) price of every token, and at most so much profit a
+position.
 drift-labs/protocol-v2, programs/drift/src/math/margin.rs, state/perp_market.rs (`get_margin_ratio`,
 `get_unrealized_asset_weight`), state/spot_market.rs (`get_asset_weight`, `get_liability_weight`).
 
@@ -23,7 +24,7 @@ from abm.margin.families.size_premium_kernel import SizeTerms, free_premium_kern
 from abm.margin.families.size_premium_parameters import PremiumMarket, PremiumToken, SizePremiumParameters
 from abm.margin.rules.cover_shortage import base_size_to_cover_shortage
 from abm.margin.rules.deposit_scaling import scaled_asset_weight
-from abm.margin.rules.size_premium import asset_weight, liability_weight
+from abm.margin.rules.size_premium import asset_weight, discount_from, liability_weight, premium_from
 
 __all__ = ["SizePremium"]
 
@@ -61,34 +62,26 @@ class SizePremium(Engine):
 
     def sized(self, terms: Terms, kind: Kind) -> SizeTerms:
         """Prices and weights of one kind of margin."""
-        market, coin, quote, price = self._market, self._coin, terms.known.settlement_price, terms.coin_price
-        if kind == "maintenance":
-            profit, no_fall = market["maint_profit"], np.zeros(len(terms.price))
-            return SizeTerms(
-                np.stack([terms.price, terms.funding, market["maint_ratio"] * terms.scale, market["imf"] * terms.scale,
-                          profit, no_fall]),
-                np.stack([price * terms.factor, price, coin["maint_asset"], coin["maint_liability"], coin["imf"]]),
-                np.array([quote, quote, np.inf]),
-            )  # fmt: skip
-        slow = terms.known.token_stable
-        asset = scaled_asset_weight(coin["init_asset"], terms.known.deposits[1:] * price, self._start)
-        low, high = np.minimum(price, slow[1:]), np.maximum(price, slow[1:])
-        return SizeTerms(
-            np.stack([terms.price, terms.funding, market["init_ratio"] * terms.scale, market["imf"] * terms.scale,
-                      market["init_profit"], market["profit_imf"]]),
-            np.stack([low * terms.factor, high, asset, coin["init_liability"], coin["imf"]]),
-            np.array([min(quote, slow[0]), max(quote, slow[0]), self.profit_cap]),
-        )  # fmt: skip
+        market, coin, known, price = self._market, self._coin, terms.known, terms.coin_price
+        prefix, scale = ("init" if kind == "initial" else "maint"), terms.scale
+        ratio, imf = market[f"{prefix}_ratio"] * scale, market["imf"] * scale
+        weights = [market[f"{prefix}_profit"], market["profit_imf"] * (kind == "initial")]
+        asset, liability = coin[f"{prefix}_asset"], coin[f"{prefix}_liability"]
+        slow = np.concatenate([[known.settlement_price], price])
+        if kind == "initial":
+            slow = known.token_stable
+            asset = scaled_asset_weight(asset, known.deposits[1:] * price, self._start)
+        low, high, quote = np.minimum(price, slow[1:]), np.maximum(price, slow[1:]), (known.settlement_price, slow[0])
+        cap = self.profit_cap if kind == "initial" else np.inf
+        return _told([terms.price, terms.funding], [ratio, imf], weights, [low * terms.factor, high],
+                     [asset, liability, coin["imf"]], np.array([min(quote), max(quote), cap]))  # fmt: skip
 
     def _at_market(self, terms: Terms) -> SizeTerms:
         """Everything at its price, and nothing required."""
         none, one, quote = np.zeros(len(terms.price)), np.ones(len(terms.price)), terms.known.settlement_price
-        unit = np.ones(len(terms.coin_price))
-        return SizeTerms(
-            np.stack([terms.price, terms.funding, none, none, one, none]),
-            np.stack([terms.coin_price, terms.coin_price, unit, unit, np.zeros(len(unit))]),
-            np.array([quote, quote, np.inf]),
-        )  # fmt: skip
+        unit, price = np.ones(len(terms.coin_price)), terms.coin_price
+        return _told([terms.price, terms.funding], [none, none], [one, none], [price, price], [unit, unit, 0.0 * unit],
+                     np.array([quote, quote, np.inf]))  # fmt: skip
 
     def _value(self, ledger: Ledger, sized: SizeTerms, rows: Ints) -> tuple[Floats, Floats]:
         """float64[rows] twice: collateral and requirement."""
@@ -126,7 +119,7 @@ class SizePremium(Engine):
         )
 
     def _coin_values(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
-        """float64[rows, H]: what each balance counts for maintenance, a debt with its weight below zero, per USD of price."""
+        """float64[rows, H]: what each balance counts for maintenance, a debt below zero, per USD of price."""
         held, coin = ledger.coins[rows], self._coin
         asset = asset_weight(coin["maint_asset"], coin["imf"], np.maximum(held, 0.0)) * terms.factor
         owed = liability_weight(coin["maint_liability"], coin["imf"], np.maximum(-held, 0.0))
@@ -152,7 +145,7 @@ class SizePremium(Engine):
         )  # fmt: skip
 
     def shortage(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
-        """float64[rows]: maintenance requirement with the buffer on all that is owed, less collateral, USD; 0 at least."""
+        """float64[rows]: maintenance with the buffer on all that is owed, less collateral, USD; 0 at least."""
         collateral, requirement = self._value(ledger, self.sized(terms, "maintenance"), rows)
         held = ledger.coins[rows]
         cash = ledger.cash(rows)
@@ -163,8 +156,8 @@ class SizePremium(Engine):
     def quantity_to_restore(self, ledger: Ledger, terms: Terms, row: int, slot: int) -> float:
         """Coins of a position, without sign, that a liquidator may take over to cover the shortage; at most all of it.
 
-        The protocol's own rule, at the ratio of the position as it is: where the ratio falls as the position shrinks, more
-        is closed than needed.
+        The protocol's own rule, at the ratio of the position as it is: where the ratio falls as the position shrinks,
+        more is closed than needed.
         """
         one, market, size = np.array([row]), int(ledger.slot_market[row, slot]), float(ledger.slot_size[row, slot])
         ratio = float(self.ratio(terms, np.array([market]), np.array([size]))[0])
@@ -194,6 +187,17 @@ class SizePremium(Engine):
             Part(kind, index, float(view.equity[i]), float(view.margin_equity[i]), float(view.im[i]), float(view.mm[i]))
             for i, (kind, index) in enumerate(kinds)
         )
+
+
+def _told(
+    prices: list[Floats], ratio: list[Floats], profit: list[Floats], coin_prices: list[Floats], weights: list[Floats],
+    settlement: Floats,
+) -> SizeTerms:  # fmt: skip
+    """As the kernels take them: each weight with its factor of size, and the size from which that matters."""
+    asset, liability, imf = weights
+    market = [*prices, *ratio, premium_from(*ratio), *profit, discount_from(*profit)]
+    coin = [*coin_prices, asset, liability, imf, discount_from(asset, imf), premium_from(liability, imf)]
+    return SizeTerms(np.stack(market, axis=1), np.stack(coin, axis=1), settlement)
 
 
 def _of(ledger: Ledger, rows: Ints) -> tuple[Ints, NDArray[np.int16], Floats, Floats, Floats, Floats, Floats]:

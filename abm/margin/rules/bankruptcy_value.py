@@ -4,8 +4,8 @@ With NC the net collateral, MMR the maintenance margin of the account and dMMR t
 
     value = -delta * price - NC * |dMMR| / MMR
 
-dydxprotocol/v4-chain, protocol/x/clob/keeper/liquidations.go (`GetBankruptcyPriceInQuoteQuantums`); the chain rounds up to
-1e-6 USDC and admits only trades that reduce the position.
+dydxprotocol/v4-chain, protocol/x/clob/keeper/liquidations.go (`GetBankruptcyPriceInQuoteQuantums`); the chain rounds
+up to 1e-6 USDC and admits only trades that reduce the position.
 """
 
 import numpy as np

@@ -72,8 +72,8 @@ def liability_transfer_to_cover_shortage(
 
 
 def covering(amount: ArrayLike, rate: ArrayLike) -> Floats:
-    """amount / rate: how much brings an amount; infinite where a rate of zero or below brings nothing, zero where nothing
-    is needed."""
+    """amount / rate: how much brings an amount; infinite where a rate of zero or below brings nothing, zero where
+    nothing is needed."""
     amount, rate = np.maximum(np.asarray(amount, dtype=np.float64), 0.0), np.asarray(rate, dtype=np.float64)
     shape = np.broadcast_shapes(amount.shape, rate.shape)
     never = np.array(np.broadcast_to(np.where(amount > 0.0, np.inf, 0.0), shape))

@@ -3,8 +3,8 @@
     ABR   = clip(BA * (1 - NC / MMR), 0, 1)                                   adjusted bankruptcy rating
     price = (size * price - ABR * SMMR * |size| * price * fraction) / size
 
-with NC the net collateral and MMR the maintenance margin of the account, BA the bankruptcy adjustment and SMMR the spread
-to the maintenance margin ratio.
+with NC the net collateral and MMR the maintenance margin of the account, BA the bankruptcy adjustment and SMMR the
+spread to the maintenance margin ratio.
 dydxprotocol/v4-chain, protocol/x/clob/keeper/liquidations.go (`GetFillablePrice`).
 """
 

@@ -1,13 +1,14 @@
 """How much to liquidate until health is back at zero, where a token's balance weighs otherwise below zero than above
 (Mango v4).
 
-*A position.* Each coin closed adds `gain` to the balance of the token that the market settles in: first the balance climbs
-to zero at its liability weight, then above it at its asset weight.
+*A position.* Each coin closed adds `gain` to the balance of the token that the market settles in: first the balance
+climbs to zero at its liability weight, then above it at its asset weight.
 
 *A token with a token.* x of the debt is repaid with x * p_l * fee / p_a of another token:
 x = -health / (p_l w_l - w_a p_l fee), at most the debt, and at most what the other token pays for.
 
-blockworks-foundation/mango-v4, programs/mango-v4/src/instructions/perp_liq_base_or_positive_pnl.rs, liq_token_with_token.rs
+blockworks-foundation/mango-v4, programs/mango-v4/src/instructions/perp_liq_base_or_positive_pnl.rs,
+liq_token_with_token.rs
 (`liquidation_action`), with the health of the end of a liquidation.
 """
 

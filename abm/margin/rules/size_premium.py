@@ -16,12 +16,17 @@ __all__ = [
     "asset_weight",
     "asset_weight_of",
     "asset_weight_of_python",
+    "discount_from",
     "liability_weight",
     "liability_weight_of",
     "liability_weight_of_python",
+    "premium_from",
 ]
 
 Floats = NDArray[np.float64]
+
+BELOW = 1.0 - 1e-9
+"""How far below a threshold of size the formula is looked at, so that rounding cannot skip it."""
 
 
 def liability_weight_of_python(weight: float, imf: float, size: float) -> float:
@@ -45,6 +50,21 @@ def liability_weight(weight: ArrayLike, imf: ArrayLike, size: ArrayLike) -> Floa
     weight, imf = np.asarray(weight, dtype=np.float64), np.asarray(imf, dtype=np.float64)
     large = 0.8 * weight + imf * np.sqrt(np.asarray(size, dtype=np.float64))
     return np.asarray(np.where(imf > 0.0, np.maximum(weight, large), weight))
+
+
+def discount_from(weight: ArrayLike, imf: ArrayLike) -> Floats:
+    """Size up to which an asset weight is that of a small balance; just below it, for rounding, and inf for ever."""
+    weight, imf = np.asarray(weight, dtype=np.float64), np.asarray(imf, dtype=np.float64)
+    never = np.full(np.broadcast_shapes(weight.shape, imf.shape), np.inf)
+    root = np.divide(1.1 - weight, imf * weight, out=never, where=imf * weight > 0.0)
+    return np.asarray(np.where(root < 0.0, 0.0, root**2 * BELOW))
+
+
+def premium_from(weight: ArrayLike, imf: ArrayLike) -> Floats:
+    """Size up to which a liability weight or a margin ratio is that of a small one; just below it, and inf for ever."""
+    weight, imf = np.asarray(weight, dtype=np.float64), np.asarray(imf, dtype=np.float64)
+    never = np.full(np.broadcast_shapes(weight.shape, imf.shape), np.inf)
+    return np.asarray(np.divide(0.2 * weight, imf, out=never, where=imf > 0.0) ** 2 * BELOW)
 
 
 def asset_weight(weight: ArrayLike, imf: ArrayLike, size: ArrayLike) -> Floats:

@@ -1,7 +1,7 @@
 """A slow price that follows the oracle's with a bounded growth: what new positions are valued at beside the oracle's.
 
-Two bounds.  The *delay price* is the oracle's price of 24 intervals (hours) ago: the mean over each interval, moved from
-the one before by at most `delay_growth`.  The *stable price* moves toward the oracle's by at most
+Two bounds.  The *delay price* is the oracle's price of 24 intervals (hours) ago: the mean over each interval, moved
+from the one before by at most `delay_growth`.  The *stable price* moves toward the oracle's by at most
 
     stable_growth * fraction^2 * seconds,  fraction = the smaller of delay/stable and stable/delay
 

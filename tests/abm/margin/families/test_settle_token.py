@@ -1,4 +1,4 @@
-"""Perpetuals that settle in tokens: figures of Mango v4, a plain reference per account, and what must hold for every one."""
+"""Perpetuals that settle in tokens: figures of Mango v4, a plain reference, and what must hold for every account."""
 
 from collections.abc import Mapping
 from dataclasses import replace
