@@ -38,6 +38,10 @@ def test_every_tool_against_pro_cyclicality_is_told() -> None:
     assert set(first_cells("The rules\n")) == tools
 
 
-def test_every_case_of_the_study_is_told() -> None:
-    cases = [case.name for case in Design.load("thresholds").cases]
-    assert list(dict.fromkeys(first_cells("What a moving threshold does\n"))) == cases
+def test_the_tables_of_the_study_are_those_of_the_designs_and_their_seeds() -> None:
+    tables = PAGE.split("\n    crossfire sweep ")[1:]
+    assert len(tables) == 3
+    for table in tables:
+        design = Design.load(table.split()[0])
+        assert re.findall(r"^\| `([a-z-]+)`", table, flags=re.MULTILINE) == [case.name for case in design.cases]
+        assert f"seeds {design.seeds[0]} to {design.seeds[-1]}:" in table.split("\n")[0]
