@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from abm.errors import PriceFileError, nearest
 from abm.margin.forecasts.observed import Observed
 from abm.margin.forecasts.realised import daily_sums, garman_klass, log_returns, parkinson
-from abm.prices.files import read_table
+from abm.prices.files import KLINE_COLUMNS, read_table
 
 __all__ = ["MEASURES", "PriceDays", "distinct", "read_days"]
 
@@ -101,13 +101,21 @@ def _chosen(where: str, there: list[str], symbols: Sequence[str]) -> set[str]:
 
 
 def _with_range(table: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """The table with `high` and `low` where the file has them by name."""
-    scan = pl.scan_parquet(path) if path.suffix.lower() == ".parquet" else pl.scan_csv(path, infer_schema_length=None)
+    """The table with `high` and `low` where the file has them."""
+    scan = pl.scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan_csv(path)
     there = [name for name in ("high", "low") if name in scan.collect_schema().names()]
     if len(there) < 2:
         return table
     ends = scan.select(pl.col(there).cast(pl.Float64, strict=False)).collect()
     return table.hstack(ends)
+
+
+def _scan_csv(path: Path) -> pl.LazyFrame:
+    """A CSV by its header, or as klines where it has none."""
+    top = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False).row(0)
+    if len(top) == len(KLINE_COLUMNS) and str(top[0]).isdigit():
+        return pl.scan_csv(path, has_header=False, new_columns=list(KLINE_COLUMNS), infer_schema_length=None)
+    return pl.scan_csv(path, infer_schema_length=None)
 
 
 def _days(where: str, name: str, table: pl.DataFrame, measure: str) -> PriceDays:

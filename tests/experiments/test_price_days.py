@@ -62,6 +62,16 @@ def test_auto_takes_the_best_that_there_is(tmp_path: Path, columns: list[str], m
     assert days.measure == measure
 
 
+def test_klines_without_a_header_have_a_range_too(tmp_path: Path) -> None:
+    frame = daily(50)
+    time = (frame["date"].cast(pl.Int32).cast(pl.Int64) * 86_400_000).alias("time")
+    kline = frame.select(time, "open", "high", "low", "close", *(pl.lit(0).alias(f"c{i}") for i in range(7)))
+    kline.write_csv(tmp_path / "BTCUSDT-1d.csv", include_header=False)
+    (days,) = read_days(tmp_path / "BTCUSDT-1d.csv")
+    assert days.measure == "parkinson"
+    assert days.observed.variance == pytest.approx(parkinson(frame["high"].to_numpy(), frame["low"].to_numpy())[1:])
+
+
 def test_of_several_symbols_those_that_are_asked_for(tmp_path: Path) -> None:
     both = pl.concat([daily(50, symbol="BTCUSDT"), daily(60, 2, "AAVEUSDT")])
     path = written(tmp_path, both)
