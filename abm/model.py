@@ -25,6 +25,7 @@ from abm.chains.bridge import End
 from abm.chains.chain import Chain, Inclusion, Transaction
 from abm.draws import Draws
 from abm.errors import AuditError
+from abm.option_samples import sample_options
 from abm.oracles.feed import Feed, Update
 from abm.prices import PricePath, build_prices
 from abm.protocol.block import run_block
@@ -284,6 +285,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
     def _sample_markets(self) -> None:
         sample_markets(self.world)
         sample_protocols(self.world)
+        sample_options(self.world)
 
     def _sample_agents(self) -> None:
         sample_agents(self.world, self.inhabitants)

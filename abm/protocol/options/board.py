@@ -20,7 +20,7 @@ from abm.options_spec import OptionsSpec
 from abm.protocol.options.fixing import Fixing
 from abm.protocol.options.listing import Listing
 
-__all__ = ["Board"]
+__all__ = ["Board", "sheet"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
