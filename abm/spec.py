@@ -418,8 +418,8 @@ class ProtocolSpec(Spec):
     @model_validator(mode="after")
     def _rules_once(self) -> "ProtocolSpec":
         """Either a preset, or fractions and haircuts of one's own."""
-        given = [m.asset for m in self.markets if m.model_fields_set & {"imf", "mmf", "oi_lower", "oi_upper"}]
-        given += [c.asset for c in self.collateral if "haircut" in c.model_fields_set]
+        given = [m.asset for m in self.markets if m != PerpSpec(asset=m.asset)]
+        given += [c.asset for c in self.collateral if c.haircut > 0.0]
         if self.preset and given:
             raise ValueError(
                 f"has preset '{self.preset}', and margin fractions or a haircut of {given[0]}; leave them to the preset"

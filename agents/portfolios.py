@@ -153,7 +153,7 @@ def open_portfolios(protocol: Protocol, portfolio: Portfolio, params: Any, owner
 
 def _initial_share(protocol: Protocol, portfolio: Portfolio) -> Floats:
     """float64[n, K]: each position's part of the owner's initial margin."""
-    imf = np.append(protocol.engine.initial_fraction(protocol.terms), 0.0)[portfolio.market]
+    imf = np.append(protocol.terms.imf, 0.0)[portfolio.market]
     need = np.abs(portfolio.notional) * imf
     return np.asarray(need / np.maximum(need.sum(axis=1, keepdims=True), 1e-300))
 
@@ -182,8 +182,7 @@ def _take_positions(protocol: Protocol, portfolio: Portfolio, rows: Ints, index:
         notional, gain = portfolio.notional[index, slot][:, None], portfolio.gain[index, slot][:, None]
     else:
         market, notional, gain = portfolio.market, portfolio.notional, portfolio.gain
-    fraction = protocol.engine.initial_fraction(terms)
-    need = np.sum(np.abs(notional) * np.append(fraction, 0.0)[market], axis=1)
+    need = np.sum(np.abs(notional) * np.append(terms.imf, 0.0)[market], axis=1)
     room = SLACK * protocol.engine.assess(ledger, terms, rows).margin_equity
     scale = np.minimum(1.0, np.divide(room, need, out=np.ones(len(rows)), where=need > 0))
     if not protocol.engine.linear:

@@ -44,7 +44,7 @@ class Terms:
     funding : float64[M]
         Cumulative funding paid by one coin long, USD.
     imf, mmf : float64[M]
-        Effective initial and maintenance margin fractions.
+        Effective initial and maintenance margin fractions; of a small position, where they depend on more.
     coin_price : float64[H]
         Price of each collateral, USD.
     haircut, stale : float64[H]
@@ -248,15 +248,14 @@ class Engine(ABC):
     def requirement(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """float64[rows, K]: each position's part of the maintenance margin, USD."""
 
-    def initial_fraction(self, terms: Terms) -> Floats:
-        """float64[M]: initial margin over notional of a long of 1,000 USD alone; `terms.imf` where that is all there is."""
-        if self.linear:
-            return terms.imf
+    def fractions(self, terms: Terms) -> tuple[Floats, Floats]:
+        """float64[M] twice: initial and maintenance margin over notional of a long of 1,000 USD alone."""
         count = len(terms.price)
         book, rows = Ledger(count, len(terms.coin_price), 1, 1), np.arange(count)
         book.add(rows + 1, rows + 1, rows, mode=CROSS, cohort=0, now=0.0)
         book.trade(rows, rows, 1_000.0 / terms.price, terms.price, terms.funding, 0.0)
-        return np.asarray(self.assess(book, terms, rows).im / 1_000.0)
+        view = self.assess(book, terms, rows)
+        return view.im / 1_000.0, view.mm / 1_000.0
 
     def bankruptcy_price(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """float64[rows, K]: price of each position at which its share of equity is gone, others held still.

@@ -102,6 +102,7 @@ class Protocol:
         self.stakes = Stakes(np.zeros(0), np.zeros(0), np.zeros(0))
         self.queues: dict[tuple[int, float], tuple[float, Ints]] = {}
         self.street_id = self.vault_id = -1
+        self._small: tuple[Floats, Floats] = (np.zeros(len(self.markets)), np.zeros(len(self.markets)))
         self._take_rules(spec)
         self._take_prices(feed, marks)
 
@@ -118,6 +119,8 @@ class Protocol:
         self.coin_feed = np.array([feeds.get(a, -1) for a, _ in self.collaterals], np.int64)
         self._previous_mark: Floats = marks.mark.copy()
         self._this_mark: Floats = marks.mark.copy()
+        if not self.engine.linear:
+            self._small = self.engine.fractions(self._terms(0.0))
         self.terms = self._terms(0.0)
         self.history = History(len(self.markets), len(self.collaterals), whole=not self.engine.linear)
 
@@ -133,10 +136,13 @@ class Protocol:
         coin = np.ones(len(self.collaterals))
         known = self.coin_feed >= 0
         coin[known] = self.feed.price[self.coin_feed[known]]
-        return self.engine.terms(
+        terms = self.engine.terms(
             price, coin, funding=self.funding, state=self._state(price, coin, now) if self.engine.stateful else None, scale=self.margin_scale,
             haircut=self.haircut, stale=self.remote.stale(now),
         )  # fmt: skip
+        if not self.engine.linear:
+            terms.imf, terms.mmf = (fraction * self.margin_scale for fraction in self._small)
+        return terms
 
     def _state(self, price: Floats, coin_price: Floats, now: float) -> MarketState:
         """What the protocol knows of itself: interest and skew of its accounts, and what they hold together."""

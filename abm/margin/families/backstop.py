@@ -62,6 +62,7 @@ class Backstop(Tiered):
     """Cross margin with a backstop vault; `liquidation` are its rules."""
 
     Parameters = BackstopParameters
+    stateful = False
 
     liquidation: BackstopLiquidation
 
@@ -71,7 +72,7 @@ class Backstop(Tiered):
         chosen_markets = chosen(parameters.markets, markets, "market")
         chosen({}, coins, "collateral")
         schedule = Schedule.of([[(f, 0.5 / lev, 1.0 / lev) for f, lev in m.tiers] for m in chosen_markets])
-        made = cls(schedule, np.zeros((3, len(markets))), np.zeros(0))
+        made = cls(schedule, np.zeros((3, len(markets))))
         made.liquidation = parameters.liquidation
         return made
 

@@ -9,13 +9,14 @@ Sources: Binance support faq b3c689c1f50a44cabb3a84e663b81d93 (liquidation price
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from abm.margin.engine import Parameters, chosen
 from abm.margin.families.tiered import Tiered
+from abm.margin.haircuts import Tiers
 from abm.margin.tiers import Schedule, check_tiers
 
 __all__ = ["ExchangeCoin", "ExchangeMarket", "ExchangeTiers", "ExchangeTiersParameters"]
@@ -23,6 +24,15 @@ __all__ = ["ExchangeCoin", "ExchangeMarket", "ExchangeTiers", "ExchangeTiersPara
 Rate = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Leverage = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+
+Part = Annotated[float, Field(ge=0, le=1)]
+
+
+def _haircuts(haircut: float | tuple[tuple[float, float], ...]) -> Tiers:
+    """A haircut as bands of amount; ValueError where they are out of order."""
+    bands = np.array(haircut if isinstance(haircut, tuple) else [(0.0, haircut)], dtype=np.float64).reshape(-1, 2)
+    return Tiers(bands[:, 0], bands[:, 1])
 
 
 class ExchangeMarket(Parameters):
@@ -46,7 +56,15 @@ class ExchangeMarket(Parameters):
 class ExchangeCoin(Parameters):
     """One collateral besides the settlement asset."""
 
-    haircut: Annotated[float, Field(ge=0, le=1)] = Field(description="value that does not count as margin")
+    haircut: Part | tuple[tuple[NonNegative, Part], ...] = Field(
+        description="part of its value that does not count; or by band of amount: USD at which it starts, part"
+    )
+
+    @field_validator("haircut")
+    @classmethod
+    def _in_order(cls, haircut: Any) -> Any:
+        _haircuts(haircut)
+        return haircut
 
 
 class ExchangeTiersParameters(Parameters):
@@ -61,13 +79,14 @@ class ExchangeTiers(Tiered):
     """Linear contracts under brackets, cross margin; `Isolated` around it makes every position stand alone."""
 
     Parameters = ExchangeTiersParameters
+    stateful = False
 
     @classmethod
     def build(cls, parameters: ExchangeTiersParameters, markets: Sequence[str], coins: Sequence[str]) -> Self:
         """The engine of a preset."""
         chosen_markets = chosen(parameters.markets, markets, "market")
-        haircut = np.array([c.haircut for c in chosen(parameters.coins, coins, "collateral")], dtype=np.float64)
+        haircuts = [_haircuts(c.haircut) for c in chosen(parameters.coins, coins, "collateral")]
         schedule = Schedule.of([[(f, rate, 1.0 / lev) for f, rate, lev in m.tiers] for m in chosen_markets])
         slopes = [[m.maintenance_slope, m.initial_slope, m.taker_fee] for m in chosen_markets]
         columns = np.array(slopes, dtype=np.float64).reshape(-1, 3).T.copy()
-        return cls(schedule, columns, haircut, by_entry=parameters.basis == "entry")
+        return cls(schedule, columns, haircuts, by_entry=parameters.basis == "entry")

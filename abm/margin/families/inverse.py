@@ -75,6 +75,12 @@ class Inverse(Engine):
     """
 
     Parameters = InverseParameters
+    stateful = False
+    worldly = False
+
+    stateful = False
+
+    worldly = False
 
     def __init__(self, coin: Sequence[str], schedule: Schedule, slopes: Floats, *, by_entry: bool) -> None:
         names = sorted(set(coin))

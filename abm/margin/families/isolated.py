@@ -138,16 +138,22 @@ class Isolated(Engine):
 
     Parameters = Unset
 
+    worldly = False
+
     family: ClassVar[type[Engine] | None] = None
     """What `build` wraps."""
 
     def __init__(self, inner: Engine, *, part: float = 1.0) -> None:
         self.inner, self.part = inner, part
+        self.stateful = inner.stateful
 
     @classmethod
     def around(cls, family: type[Engine]) -> type["Isolated"]:
         """The isolated form of a family, to be built from that family's presets."""
-        space = {"family": family, "Parameters": family.Parameters, "__doc__": f"{family.__name__}, isolated."}
+        space = {
+            "family": family, "Parameters": family.Parameters, "lends": family.lends, "options": family.options,
+            "__doc__": f"{family.__name__}, isolated.",
+        }  # fmt: skip
         return type(f"Isolated{family.__name__}", (cls,), space)
 
     @classmethod
@@ -170,7 +176,7 @@ class Isolated(Engine):
         """Those of the family inside."""
         return self.inner.terms(
             price, coin_price, funding=funding, state=state, scale=scale, haircut=haircut, stale=stale
-        )  # fmt: skip
+        )
 
     def carried(self, price: Floats) -> Floats:
         """As the family inside carries prices."""

@@ -58,6 +58,8 @@ class Lending(Engine):
     """Reserves of a lender; the settlement asset is one of them."""
 
     Parameters = LendingParameters
+    lends = True
+    worldly = False
 
     def __init__(self, settlement: Reserve, coins: Sequence[Reserve], categories: dict[int, Category]) -> None:
         self.settlement, self.coins, self.categories = settlement, tuple(coins), categories

@@ -28,6 +28,7 @@ class PoolPriced(Engine):
     """Isolated margin against a pool; an account holds one position."""
 
     Parameters = PoolPricedParameters
+    worldly = False
 
     def __init__(self, markets: Sequence[PoolMarket], coins: Sequence[PoolCoin], least: float) -> None:
         self.markets, self.least = tuple(markets), least

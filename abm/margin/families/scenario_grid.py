@@ -41,6 +41,7 @@ class ScenarioGrid(Engine):
     """
 
     Parameters = ScenarioGridParameters
+    lends = True
     options = True
 
     def __init__(self, plan: Plan) -> None:

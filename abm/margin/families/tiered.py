@@ -1,12 +1,14 @@
 """What exchanges with tiers of notional share: maintenance by tier, initial margin by bracket, one pool of collateral.
 
-Margin equity = quote number + sum of size * (price - funding) + sum of coins * price * (1 - haircut) * factor, what is
-owed counting whole.  Maintenance of a position = n * (rate(t) + slope * |size| + fee) - amount(t), n its notional at the
+Margin equity = quote number + sum of size * (price - funding) + sum of what coins count, after haircuts by band of their
+amount (abm/margin/haircuts.py) and the terms' factor; what is owed counts whole.  Maintenance of a position = n * (rate(t) + slope * |size| + fee) - amount(t), n its notional at the
 price or at entry, t its tier (abm/margin/tiers.py); initial = n * (initial rate(t) + its slope * |size| + fee), without
 an amount: the whole position pays the rate of its bracket.
 
 Maintenance grows faster than size, so two accounts with half a position each need no more than one with all of it.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from abm.margin.families.tiered_kernels import (
     gross_kernel,
     requirement_kernel,
 )
+from abm.margin.haircuts import Tiers
 from abm.margin.rules.least_quantity import least_quantity
 from abm.margin.rules.liquidation_price import entry_liquidation_price, liquidation_price
 from abm.margin.tiers import Schedule, tier_at
@@ -45,6 +48,20 @@ def refuse_options(ledger: Ledger, rows: Ints) -> None:
         raise ValueError(f"account {account} holds options, which this family does not margin; take a family that does")
 
 
+def _bands(haircuts: Sequence[Tiers]) -> tuple[Floats, Floats, Floats]:
+    """float64[H, B] each: start, what counts up to there, and what part of it counts, of each band of each collateral."""
+    width = max([1, *(len(h.start) for h in haircuts)])
+    start, base, weight = np.full((len(haircuts), width), np.inf), *np.zeros((2, len(haircuts), width))
+    for h, tiers in enumerate(haircuts):
+        count = len(tiers.start)
+        start[h, :count], base[h, :count], weight[h, :count] = (
+            tiers.start,
+            tiers.value(tiers.start),
+            1.0 - tiers.haircut,
+        )
+    return start, base, weight
+
+
 class Tiered(Engine):
     """Margin by tiers of notional.
 
@@ -54,19 +71,20 @@ class Tiered(Engine):
         Tiers by market.
     slopes : float64[3, M]
         Maintenance rate and initial rate added per coin of size, and taker fee in both.
-    haircut : float64[H]
-        Value of each collateral that does not count.
+    haircuts
+        What each collateral counts.
     by_entry
         Whether rates apply to the notional at entry, not at the price.
     """
 
-    def __init__(self, schedule: Schedule, slopes: Floats, haircut: Floats, *, by_entry: bool = False) -> None:
-        self.schedule, self.haircut, self.by_entry = schedule, haircut, by_entry
-        self.slope, self.initial_slope, self.fee = slopes
+    stateful = False
 
-    def _weight(self, terms: Terms) -> Floats:
-        """float64[H]: the part of each collateral's value that counts."""
-        return np.asarray(terms.factor * (1.0 - self.haircut))
+    def __init__(
+        self, schedule: Schedule, slopes: Floats, haircuts: Sequence[Tiers] = (), *, by_entry: bool = False
+    ) -> None:
+        self.schedule, self.by_entry = schedule, by_entry
+        self.slope, self.initial_slope, self.fee = slopes
+        self.bands = _bands(haircuts)
 
     def free_margin(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """float64[rows]: free margin; +inf where an account cannot breach."""
@@ -75,7 +93,8 @@ class Tiered(Engine):
             free_margin_kernel(
                 np.asarray(rows, np.int64), ledger.mode, ledger.slot_market, ledger.slot_size, ledger.slot_entry,
                 ledger.quote, ledger.coins, terms.price, terms.funding, terms.scale, s.floor, s.maintenance, s.amount,
-                self.slope, self.fee, self.by_entry, terms.coin_price, self._weight(terms),
+                self.slope, self.fee, self.by_entry, terms.coin_price, terms.factor,
+                *self.bands,
             )
         )  # fmt: skip
 
@@ -93,7 +112,8 @@ class Tiered(Engine):
             *assess_kernel(
                 np.asarray(rows, np.int64), ledger.slot_market, ledger.slot_size, ledger.slot_entry, ledger.quote,
                 ledger.coins, terms.price, terms.funding, terms.scale, s.floor, s.maintenance, s.amount, self.slope,
-                s.initial, self.initial_slope, self.fee, self.by_entry, terms.coin_price, self._weight(terms),
+                s.initial, self.initial_slope, self.fee, self.by_entry, terms.coin_price, terms.factor,
+                *self.bands,
             )
         )  # fmt: skip
 
@@ -104,7 +124,7 @@ class Tiered(Engine):
             gross_kernel(
                 np.asarray(rows, np.int64), ledger.slot_market, ledger.slot_size, ledger.coins, terms.price,
                 terms.scale, s.floor, s.maintenance, self.slope, self.fee, self.by_entry, REACH, terms.coin_price,
-                self._weight(terms),
+                terms.factor, self.bands[0], self.bands[2],
             )
         )  # fmt: skip
 
@@ -132,11 +152,10 @@ class Tiered(Engine):
                 tier = tier_at(self.schedule.floor, m, coins * terms.price[m])
                 rate = self.schedule.maintenance[m, tier] + self.slope[m] * coins + self.fee[m]
                 relief[i, k] = terms.scale[m] * coins * rate
-        held = ledger.coins[rows]
-        return Sensitivity(
-            price=np.asarray(np.where(market >= 0, size - relief, 0.0)),
-            coin=np.asarray(held * np.where(held > 0.0, self._weight(terms), 1.0)),
-        )
+        coin, (start, _, weight) = ledger.coins[rows].copy(), self.bands
+        for i, h in zip(*np.nonzero(coin > 0.0), strict=True):
+            coin[i, h] *= terms.factor[h] * weight[h, tier_at(start, int(h), float(coin[i, h] * terms.coin_price[h]))]
+        return Sensitivity(price=np.asarray(np.where(market >= 0, size - relief, 0.0)), coin=coin)
 
     def explain(self, ledger: Ledger, terms: Terms, row: int) -> tuple[Part, ...]:
         """Cash, each position with its profit and requirements, each collateral as it counts, each debt."""
@@ -154,10 +173,9 @@ class Tiered(Engine):
         for k, m in enumerate(market):
             won = float(gain[k])
             parts.append(Part("position", int(m), won, won, float(im[slots[k]]), float(mm[slots[k]])))
-        weight = self._weight(terms)
         for h in np.flatnonzero(ledger.coins[row]):
             value = float(ledger.coins[row, h] * terms.coin_price[h])
-            margin = float(counted(value, weight[h]))
+            margin = float(counted(int(h), value, terms.factor, *self.bands))
             parts.append(Part("collateral" if value > 0.0 else "debt", int(h), value, margin, 0.0, 0.0))
         return tuple(parts)
 

@@ -43,9 +43,17 @@ def charge_python(
 charge = njit(cache=True)(charge_python)
 
 
-def counted_python(value: float, weight: float) -> float:
-    """What a balance in a coin counts as margin: its part of what is held, all of what is owed."""
-    return value * weight if value > 0.0 else value
+def counted_python(
+    coin: int, value: float, factor: Floats, start: Floats, base: Floats, weight: Floats
+) -> float:  # fmt: skip
+    """What a balance in a coin counts as margin: band by band of what is held, all of what is owed.
+
+    `start`, `base`, `weight` float64[H, B]: USD at which a band starts, what counts up to there, what part of the band.
+    """
+    if value <= 0.0:
+        return value
+    band = tier_at(start, coin, value)
+    return float(factor[coin] * (base[coin, band] + weight[coin, band] * (value - start[coin, band])))
 
 
 counted = njit(cache=True)(counted_python)
@@ -54,7 +62,8 @@ counted = njit(cache=True)(counted_python)
 def free_margin_kernel_python(
     rows: Ints, mode: NDArray[np.int8], slot_market: Markets, slot_size: Floats, slot_entry: Floats, quote: Floats,
     coins: Floats, price: Floats, funding: Floats, scale: Floats, floor: Floats, rate: Floats, amount: Floats,
-    slope: Floats, fee: Floats, by_entry: bool, coin_price: Floats, coin_weight: Floats,
+    slope: Floats, fee: Floats, by_entry: bool, coin_price: Floats, factor: Floats,
+    start: Floats, base: Floats, weight: Floats,
 ) -> Floats:  # fmt: skip
     """float64[rows]: margin equity less maintenance; +inf for system accounts and those without positions and debts."""
     result = np.empty(len(rows))
@@ -72,7 +81,7 @@ def free_margin_kernel_python(
             free -= scale[m] * charge(m, abs(size), basis, floor, rate, amount, slope, fee)
         for h in range(coins.shape[1]):
             safe = safe and coins[row, h] >= 0.0
-            free += counted(coins[row, h] * coin_price[h], coin_weight[h])
+            free += counted(h, coins[row, h] * coin_price[h], factor, start, base, weight)
         result[i] = np.inf if safe or mode[row] == SYSTEM else free
     return result
 
@@ -83,7 +92,8 @@ free_margin_kernel = njit(cache=True)(free_margin_kernel_python)
 def assess_kernel_python(
     rows: Ints, slot_market: Markets, slot_size: Floats, slot_entry: Floats, quote: Floats, coins: Floats,
     price: Floats, funding: Floats, scale: Floats, floor: Floats, rate: Floats, amount: Floats, slope: Floats,
-    initial: Floats, initial_slope: Floats, fee: Floats, by_entry: bool, coin_price: Floats, coin_weight: Floats,
+    initial: Floats, initial_slope: Floats, fee: Floats, by_entry: bool, coin_price: Floats, factor: Floats,
+    start: Floats, base: Floats, weight: Floats,
 ) -> Floats:  # fmt: skip
     """float64[5, rows]: equity, margin equity, initial margin, maintenance margin, notional."""
     result = np.zeros((5, len(rows)))
@@ -107,7 +117,7 @@ def assess_kernel_python(
         for h in range(coins.shape[1]):
             value = coins[row, h] * coin_price[h]
             result[0, i] += value
-            result[1, i] += counted(value, coin_weight[h])
+            result[1, i] += counted(h, value, factor, start, base, weight)
     return result
 
 
@@ -137,9 +147,10 @@ requirement_kernel = njit(cache=True)(requirement_kernel_python)
 
 def gross_kernel_python(
     rows: Ints, slot_market: Markets, slot_size: Floats, coins: Floats, price: Floats, scale: Floats, floor: Floats,
-    rate: Floats, slope: Floats, fee: Floats, by_entry: bool, reach: float, coin_price: Floats, coin_weight: Floats,
+    rate: Floats, slope: Floats, fee: Floats, by_entry: bool, reach: float, coin_price: Floats, factor: Floats,
+    start: Floats, weight: Floats,
 ) -> Floats:  # fmt: skip
-    """float64[rows]: sum of |size| * price * (1 + the steepest rate within `reach` of the price), and of coins."""
+    """float64[rows]: sum of |size| * price * (1 + the steepest rate within `reach` of the price), and of coins alike."""
     result = np.zeros(len(rows))
     for i in range(len(rows)):
         row = rows[i]
@@ -154,7 +165,9 @@ def gross_kernel_python(
                 steepest = scale[m] * (rate[m, tier] + slope[m] * size + fee[m])
             result[i] += size * price[m] * (1.0 + steepest)
         for h in range(coins.shape[1]):
-            result[i] += abs(counted(coins[row, h] * coin_price[h], coin_weight[h]))
+            value = coins[row, h] * coin_price[h]
+            band = tier_at(start, h, value * (1.0 - reach))
+            result[i] += value * factor[h] * weight[h, band] if value > 0.0 else -value
     return result
 
 

@@ -28,7 +28,7 @@ SIZED = ExchangeTiersParameters.model_validate(
             "ETH": {"tiers": [[0, 0.01, 50], [1e6, 0.02, 20]], "maintenance_slope": 4e-6, "initial_slope": 4e-6},
             "SOL": {"tiers": [[0, 0.02, 25]], "maintenance_slope": 5e-6, "initial_slope": 5e-6, "taker_fee": 0.0005},
         },
-        "coins": {"BTC": {"haircut": 0.05}, "USDC": {"haircut": 0.0}},
+        "coins": {"BTC": {"haircut": [[0, 0.05], [5e3, 0.1], [1e4, 0.4]]}, "USDC": {"haircut": [[0, 0.0], [1e3, 1.0]]}},
     }
 )
 FORMS = {"binance": BINANCE, "entry": ENTRY, "sized": SIZED}
@@ -60,7 +60,12 @@ def reference(
     for h, (asset, price) in enumerate(COIN_PRICES.items()):
         worth = account.collateral.get(asset, 0.0) * price
         equity += worth
-        margin += worth * (1.0 - form.coins[asset].haircut) * terms.factor[h] if worth > 0.0 else worth
+        haircut = form.coins[asset].haircut
+        counts, bands = 0.0, haircut if isinstance(haircut, tuple) else ((0.0, haircut),)
+        for b, (start, off) in enumerate(bands):
+            top = bands[b + 1][0] if b + 1 < len(bands) else np.inf
+            counts += (1.0 - off) * max(min(worth, top) - start, 0.0)
+        margin += counts * terms.factor[h] if worth > 0.0 else worth
     return {"equity": equity, "margin_equity": margin, "im": im, "mm": mm}
 
 
@@ -89,11 +94,10 @@ class TestAgainstTheReference:
         made = engine(name)
         book, terms = placed(made, accounts, PRICES, COIN_PRICES)
         s, rows = made.schedule, np.arange(len(book))
-        weight = terms.factor * (1.0 - made.haircut)
         free = (
             rows, book.mode, book.slot_market, book.slot_size, book.slot_entry, book.quote, book.coins, terms.price,
             terms.funding, terms.scale, s.floor, s.maintenance, s.amount, made.slope, made.fee, made.by_entry,
-            terms.coin_price, weight,
+            terms.coin_price, terms.factor, *made.bands,
         )  # fmt: skip
         need = (
             rows, book.slot_market, book.slot_size, book.slot_entry, terms.price, terms.scale, s.floor, s.maintenance,
@@ -101,11 +105,11 @@ class TestAgainstTheReference:
         )  # fmt: skip
         gross = (
             rows, book.slot_market, book.slot_size, book.coins, terms.price, terms.scale, s.floor, s.maintenance,
-            made.slope, made.fee, made.by_entry, 0.02, terms.coin_price, weight,
+            made.slope, made.fee, made.by_entry, 0.02, terms.coin_price, terms.factor, made.bands[0], made.bands[2],
         )  # fmt: skip
         whole = (
             rows, *free[2:13], made.slope, s.initial, made.initial_slope, made.fee, made.by_entry, terms.coin_price,
-            weight,
+            terms.factor, *made.bands,
         )  # fmt: skip
         for kernel, given_ in (("free_margin", free), ("requirement", need), ("gross", gross), ("assess", whole)):
             fast, plain = (getattr(kernels, f"{kernel}_kernel{end}")(*given_) for end in ("", "_python"))
@@ -169,9 +173,9 @@ class TestSensitivity:
         slope = np.where(book.slot_market == market, found.price, 0.0).sum(axis=1)
         gross = made.gross_sensitivity(book, terms, rows)
         np.testing.assert_allclose((change - slope * step) / (1.0 + gross), 0.0, atol=1e-12)
-        coin = made.assess(book, moved(made, terms, coin=terms.coin_price * 1.5), rows).free_margin
+        coin = made.assess(book, moved(made, terms, coin=terms.coin_price * (1.0 + 1e-7)), rows).free_margin
         coin = coin - made.assess(book, terms, rows).free_margin
-        np.testing.assert_allclose((coin - found.coin @ (0.5 * terms.coin_price)) / (1.0 + gross), 0.0, atol=1e-9)
+        np.testing.assert_allclose((coin - found.coin @ (1e-7 * terms.coin_price)) / (1.0 + gross), 0.0, atol=1e-12)
 
 
 class TestLiquidationPrice:
@@ -353,6 +357,13 @@ class TestWhatItRefuses:
             ExchangeTiers.build(BINANCE, ["XMR"], [])
         with pytest.raises(UnknownAsset, match="collateral XMR is unknown"):
             ExchangeTiers.build(BINANCE, ["BTC"], ["XMR"])
+
+    @pytest.mark.parametrize("bands", [[[1, 0.1]], [[0, 0.2], [5, 0.1]], []])
+    def test_bands_of_collateral_out_of_order(self, bands: list[list[float]]) -> None:
+        with pytest.raises(ValueError, match=r"starts must begin at 0|must lie in|needs as many"):
+            ExchangeTiersParameters.model_validate(
+                {"basis": "price", "markets": {}, "coins": {"X": {"haircut": bands}}}
+            )
 
     @pytest.mark.parametrize(
         ("change", "message"),
