@@ -1,7 +1,7 @@
 """The base of those who hold options: a structure of one expiry, rolled into the next, and a hedge in the perpetual.
 
-A desk holds so many of a structure that its vega, or the premium, is what it aims at when it trades, and no more than its
-margin allows.  The structure is of the first expiry that is far enough; some time before it expires the desk closes it
+A desk holds so many of a structure that its vega, the premium, or their number is what it aims at when it trades, and no
+more than its margin allows.  The structure is of the first expiry that is far enough; some time before it expires the desk closes it
 and trades the next.  Its hedge is a target for its position in the perpetual, from which it may stray by a band.
 """
 
@@ -41,8 +41,8 @@ class OptionDeskParams(OrderParams):
 
     market: str = Field(description="the coin")
     capital: Positive = Field(description="deposit at the opening, USD")
-    measure: Literal["vega", "premium"] = Field(
-        "vega", description="what it aims at: USD per point of volatility, or USD of premium"
+    measure: Literal["vega", "premium", "number"] = Field(
+        "vega", description="what it aims at: USD per point of volatility, USD of premium, or how many of the structure"
     )
     target: Positive = Field(description="how much of that, without sign, when it trades the structure")
     distance: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -163,14 +163,17 @@ class OptionDesk(Resident):
         first = live[listing.expiry[live] == np.min(listing.expiry[live])]
         index = float(board_of(p).index[self._market])
         chosen = [_nearest(listing.call, listing.strike, first, side, at * index) for side, at in self.legs()]
-        which, sizes = np.unique(np.array(chosen), return_counts=True)
-        one = float(sizes @ self._measure(which))
+        which, counts = np.unique(np.array(chosen), return_counts=True)
+        sizes = counts.astype(np.float64)
+        one = float(sizes @ self._measure(which)) / (len(chosen) if self.params.measure == "number" else 1)
         number = self.params.target / one if one > 0.0 else 0.0
         return which, self.side * number * sizes
 
     def _measure(self, series: Ints) -> Floats:
         """What one option of each series counts towards the target."""
         table = sheet(self.target.terms.known.series)[series]
+        if self.params.measure == "number":
+            return np.ones(len(series))
         return np.asarray(table[:, VEGA] * POINT if self.params.measure == "vega" else table[:, 0])
 
     # what it does

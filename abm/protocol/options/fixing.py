@@ -14,6 +14,9 @@ __all__ = ["Fixing"]
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-6
+"""Seconds by which a window may seem to begin before the first tick."""
+
 KEPT = 8192
 """Ticks that are kept before those older than two windows are forgotten."""
 
@@ -55,8 +58,9 @@ class Fixing:
         return self._mean(market, begin, now) if now > begin else float(self._index[-1][market])
 
     def _mean(self, market: int, begin: float, end: float) -> float:
-        if not self._seconds or begin < self._seconds[0]:
+        if not self._seconds or begin < self._seconds[0] - ROUNDING:
             raise ValueError(f"the index is not known from {begin} on, when the window begins")
+        begin = max(begin, self._seconds[0])
         return (self._until(market, end) - self._until(market, begin)) / (end - begin)
 
     def _until(self, market: int, when: float) -> float:

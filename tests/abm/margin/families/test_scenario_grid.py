@@ -1,6 +1,5 @@
 """Portfolio margin over a scenario grid: the engine against the reference, and what must hold of it."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
