@@ -7,6 +7,7 @@ what is allowed there.
 
 import tomllib
 from collections.abc import Callable
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -138,7 +139,7 @@ class Scenario(Spec):
         """
         data = self.to_dict()
         for key, value in changes.items():
-            _assign(data, key.split("."), value, key, where)
+            _assign(data, key.split("."), deepcopy(value), key, where)
         return type(self).from_dict(data, where=where)
 
 

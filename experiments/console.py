@@ -25,6 +25,7 @@ __all__ = [
     "clock",
     "figure",
     "overrides",
+    "percent",
     "print_json",
     "print_table",
     "run_progress",
@@ -190,3 +191,8 @@ def figure(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.2f}" if abs(value) >= 100.0 or value == 0.0 else f"{value:,.6g}"
+
+
+def percent(value: float | None) -> str:
+    """A part as a cell, in per cent with its sign; a dash where there is none."""
+    return "-" if value is None else f"{100.0 * value:.4g} %"

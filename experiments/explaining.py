@@ -1,6 +1,6 @@
 """Why accounts need what they need, by name: parts that add up, and the scenarios of portfolio margin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,7 @@ def worst_rows(scenarios: pl.DataFrame) -> Sequence[Sequence[Any]]:
 
 def draw_parts(valued: Valued, row: int, picture: Path) -> Path:
     """Draw an account's parts, or what its lines do in each scenario where the family has them, as PNG."""
-    title = f"{valued.document.names[row]} under {valued.preset.title}, {valued.unit}"
     scenarios = scenarios_of(valued, row)
-    draw: Callable[..., Any]
-    if scenarios is not None and scenarios.height:
-        draw = worst_scenario(scenarios, title)
-    else:
-        draw = parts_bars(parts_table(valued, row), title)
-    return save_picture_to(picture, draw)
+    drawn = worst_scenario(scenarios) if scenarios is not None and scenarios.height else None
+    title = f"{valued.document.names[row]} under {valued.preset.title}, {valued.unit}"
+    return save_picture_to(picture, drawn or parts_bars(parts_table(valued, row), title))

@@ -13,9 +13,11 @@ from abm.errors import StatementError, nearest
 from abm.margin.book import Assets, Book
 from abm.margin.design_point import design_point
 from abm.margin.engine import Engine, UnknownAsset
+from abm.margin.families.isolated import Isolated
 from abm.margin.families.table import FAMILIES
 from abm.margin.liquidation_price import liquidation_price
 from abm.margin.preset import Preset
+from abm.margin.refusal import RefusedAccount
 from abm.margin.statement_file import Document, read_document
 from abm.margin.valuation import Valuation, value
 
@@ -35,7 +37,7 @@ class Valued:
     @property
     def unit(self) -> str:
         """What amounts are in: the settlement asset, or the coin where contracts are settled in their own."""
-        coin_settled = type(self.valuation.engine).carried is not Engine.carried
+        coin_settled = self.valuation.engine.coin_settled
         return self.valuation.markets[0] if coin_settled and self.valuation.markets else self.document.settlement
 
     @property
@@ -87,32 +89,43 @@ def read_accounts_json(path: Path) -> tuple[str, str]:
         raise StatementError(str(path), "is no text in UTF-8", "give a JSON file") from error
 
 
-def value_document(text: str, place: str, preset: Preset) -> Valued:
-    """Read a document and value its accounts.
+def value_document(text: str, place: str, preset: Preset, *, isolated: bool = False) -> Valued:
+    """Read a document and value its accounts, each position alone with its part of the collateral where `isolated`.
 
     Raises
     ------
     StatementError
-        The document is wrong, the preset lacks one of its assets, or its family has no options.
+        The document is wrong, the preset lacks one of its assets, its family has no options, or it cannot value one of the
+        accounts.
     """
     family = FAMILIES[preset.family]
     document = read_document(text, place, lends=family.lends)
-    _check_options(document, place, preset)
+    _check_kinds(document, place, preset)
+    engine: type[Engine] = Isolated.around(family) if isolated else family
     try:
         made = value(
-            preset, document.statements, document.prices, document.coin_prices, funding=document.funding,
-            state=document.state,
+            preset, document.statements, document.prices, document.coin_prices, family=engine,
+            funding=document.funding, state=document.state,
         )  # fmt: skip
     except UnknownAsset as error:
         raise _unknown(document, place, preset, error) from error
+    except RefusedAccount as error:
+        what, _, remedy = error.what.partition("; ")
+        where = f"{place}: accounts.{error.row}.{error.key}"
+        raise StatementError(where, what, remedy or "mend the account") from error
     return Valued(preset, document, made)
 
 
-def _check_options(document: Document, place: str, preset: Preset) -> None:
-    if FAMILIES[preset.family].options:
-        return
+def _check_kinds(document: Document, place: str, preset: Preset) -> None:
+    """Options where the family has none, and balances in a form that it cannot have."""
+    family = FAMILIES[preset.family]
     for i, account in enumerate(document.statements):
-        if account.legs:
+        if family.coin_settled and document.quoted[i]:
+            raise StatementError(
+                f"{place}: accounts.{i}.quote", f"is a balance in USD, and preset {preset.name} settles in the coin",
+                "give cash in coins, and the entry of each position",
+            )  # fmt: skip
+        if account.legs and not family.options:
             raise StatementError(
                 f"{place}: accounts.{i}.options",
                 f"preset {preset.name} has no options",

@@ -36,11 +36,15 @@ class Assets:
         Of the assets.
     market, coin : int64[M], int64[H]
         Asset of each market and of each collateral; -1: it never moves.
+    markets, coins
+        Names of the markets and collaterals.
     settlement
         Asset that accounts are settled in; -1: it never moves.
     """
 
     names: tuple[str, ...]
+    markets: tuple[str, ...]
+    coins: tuple[str, ...]
     market: Ints
     coin: Ints
     settlement: int = -1
@@ -56,7 +60,8 @@ class Assets:
         names = tuple(name for name in dict.fromkeys([*markets, *coins]) if name not in still)
         at = {name: i for i, name in enumerate(names)}
         market, coin = (np.array([at.get(name, -1) for name in some], np.int64) for some in (markets, coins))
-        return cls(names, market, coin, at.get(settlement, -1) if settlement is not None else -1)
+        held = at.get(settlement, -1) if settlement is not None else -1
+        return cls(names, tuple(markets), tuple(coins), market, coin, held)
 
     def __len__(self) -> int:
         return len(self.names)

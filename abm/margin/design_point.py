@@ -44,6 +44,9 @@ class Surface(Protocol):
     def values(self, which: Ints, move: Floats) -> Floats:
         """float64[which] at float64[which, A]."""
 
+    def along(self, which: Ints, direction: Floats) -> Functions:
+        """Of some accounts, along one ray."""
+
     def slopes(self, which: Ints, move: Floats) -> tuple[Floats, Floats]:
         """First and second derivatives."""
 
@@ -133,7 +136,7 @@ def _nearest(surface: Surface, which: Ints, factor: Floats, around: Floats) -> F
         x = factor @ ray
         at = COARSE / max(float(np.abs(x).max()), 1e-300)
         at = at[: np.searchsorted(at, float(nearest.max())) + 1]
-        root = first_zero(_along(surface, which, x), count, at)
+        root = first_zero(surface.along(which, x), count, at)
         far[:, j] = np.where(np.isnan(root), np.inf, root)
         nearest = np.minimum(nearest, far[:, j])
     order = np.argsort(far, axis=1, kind="stable")[:, :STARTS]
@@ -151,11 +154,6 @@ def _nearest(surface: Surface, which: Ints, factor: Floats, around: Floats) -> F
             better |= np.isfinite(z).all(axis=1) & ~np.isfinite(best[usable]).all(axis=1)
             best[usable[better]] = z[better]
     return best
-
-
-def _along(surface: Surface, which: Ints, x: Floats) -> Functions:
-    """The measure as a function of the way along one ray."""
-    return lambda t, some: surface.values(which[some], np.tile(t * x, (len(some), 1)))
 
 
 def _at(far: Floats, around: Floats, ray: Ints) -> Floats:

@@ -180,6 +180,9 @@ class Engine(ABC):
     options: ClassVar[bool] = False
     """Whether accounts may hold options."""
 
+    coin_settled: ClassVar[bool] = False
+    """Whether contracts are settled in the coin that they are on, and amounts are in that coin."""
+
     linear: ClassVar[bool] = False
     """Whether requirements are fractions of notional, which the terms have in `imf` and `mmf`, and free margin is linear
     in prices."""

@@ -103,14 +103,26 @@ def _within(values: Functions, which: Ints, a: float, b: float, ends: tuple[Floa
 
 
 def _polynomial_root(coefficients: Floats, left: Floats) -> Floats:
-    """Roots in [-1, 1] of polynomials in Chebyshev's form, one a column, that have the sign of `left` at -1."""
+    """Roots in [-1, 1] of polynomials in Chebyshev's form, one a column, that have the sign of `left` at -1.
+
+    Newton's method where it stays within what is known to hold the root, halving where it does not.
+    """
+    slopes = np.asarray(chebyshev.chebder(coefficients))
     low, high = np.full(len(left), -1.0), np.ones(len(left))
-    sign = np.sign(left)
-    for _ in range(54):
-        middle = (low + high) / 2.0
-        same = np.sign(chebyshev.chebval(middle, coefficients, tensor=False)) == sign
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
-    return np.asarray((low + high) / 2.0)
+    sign, place = np.sign(left), np.zeros(len(left))
+    for _ in range(64):
+        value = chebyshev.chebval(place, coefficients, tensor=False)
+        same = np.sign(value) == sign
+        low, high = np.where(same, place, low), np.where(same, high, place)
+        slope = chebyshev.chebval(place, slopes, tensor=False)
+        step = np.divide(-value, slope, out=np.full(len(left), np.inf), where=slope != 0.0)
+        guess = place + step
+        following = np.where((guess >= low) & (guess <= high), guess, (low + high) / 2.0)
+        still = np.abs(following - place) > 1e-15
+        place = following
+        if not still.any():
+            break
+    return np.asarray(place)
 
 
 def _one(values: Functions, which: Ints, a: float, b: float) -> float:

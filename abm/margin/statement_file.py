@@ -120,10 +120,11 @@ class Document:
     """A document as read.
 
     `prices` and `coin_prices` are of what somebody holds, in the order of the columns; `volatility` of daily log returns
-    by asset may be empty.
+    by asset may be empty; `quoted` says which accounts gave a quote number instead of cash.
     """
 
     names: tuple[str, ...]
+    quoted: tuple[bool, ...]
     statements: tuple[Statement, ...]
     settlement: str
     prices: Mapping[str, float]
@@ -209,7 +210,7 @@ class _Reader:
             if name in names[:i]:
                 raise self.error(f"accounts.{i}.account", f"'{name}' is there twice", "give every account its own name")
         return Document(
-            names=tuple(names), statements=tuple(self.statement(i, a) for i, a in enumerate(self.form.accounts)),
+            names=tuple(names), quoted=tuple(a.quote is not None for a in self.form.accounts), statements=tuple(self.statement(i, a) for i, a in enumerate(self.form.accounts)),
             settlement=self.form.settlement, prices=self.prices, coin_prices=coin_prices,
             funding=np.array([self.form.funding.get(m, 0.0) for m in self.prices], dtype=np.float64),
             series_names=tuple(s.name for s in self.form.series), state=self.state(coin_prices),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.margin.book import Book, Measure
+from abm.margin.roots import Functions
 
 __all__ = ["BookSurface", "LinearSurface", "exposures"]
 
@@ -35,6 +36,10 @@ class LinearSurface:
         """float64[which] at a point of each, float64[which, A]."""
         return np.asarray(self.constant[which] + (self.exposure[which] * np.exp(move)).sum(axis=1))
 
+    def along(self, which: Ints, direction: Floats) -> Functions:
+        """Of some accounts, by position in `which`, as a function of the way along one ray."""
+        return lambda t, some: self.values(which[some], np.tile(t * direction, (len(some), 1)))
+
     def slopes(self, which: Ints, move: Floats) -> tuple[Floats, Floats]:
         """First and second derivative by each asset, float64[which, A] twice."""
         slope = self.exposure[which] * np.exp(move)
@@ -55,6 +60,10 @@ class BookSurface:
             found[i] = self.book.value(self.measure, self.book.at(move[i]), which[i : i + 1])[0]
         return found
 
+    def along(self, which: Ints, direction: Floats) -> Functions:
+        """Of some accounts, by position in `which`, as a function of the way along one ray: all of them at once."""
+        return self.book.some(which).along(self.measure, direction)
+
     def slopes(self, which: Ints, move: Floats) -> tuple[Floats, Floats]:
         """First and second derivative by each asset, float64[which, A] twice."""
         first, second = np.empty(move.shape), np.empty(move.shape)
@@ -71,7 +80,7 @@ class BookSurface:
 
 
 def exposures(book: Book, measure: Measure) -> tuple[LinearSurface, NDArray[np.bool_]]:
-    """Constant and exposures of all accounts of a book, and bool[n]: of which of them they are the whole truth."""
+    """Constant and exposures of all accounts of a book, and bool[n]: whose measure the two tell."""
     count, assets = len(book), len(book.assets)
     everyone, still = np.arange(count), np.zeros(assets)
     base = book.value(measure, book.terms, everyone)

@@ -53,6 +53,7 @@ def value(
     prices: Mapping[str, float],
     coin_prices: Mapping[str, float] | None = None,
     *,
+    family: type[Engine] | None = None,
     funding: Floats | None = None,
     series: Series | None = None,
     state: MarketState | None = None,
@@ -63,6 +64,8 @@ def value(
     ----------
     prices, coin_prices
         USD by market and by collateral; their order is that of the columns, and of what `state` holds.
+    family
+        Another engine for the preset's parameters, such as `Isolated.around` its own.
     funding
         Cumulative funding by market, USD a coin long; none by default.
     series
@@ -78,7 +81,7 @@ def value(
     markets, coins = tuple(prices), tuple(coin_prices or {})
     price = np.array([prices[m] for m in markets], dtype=np.float64)
     coin_price = np.array([(coin_prices or {})[c] for c in coins], dtype=np.float64)
-    engine = FAMILIES[preset.family].build(preset.parameters, markets, coins)
+    engine = (family or FAMILIES[preset.family]).build(preset.parameters, markets, coins)
     known = state if state is not None else MarketState.quiet(price, coin_price, series)
     terms = engine.terms(price, coin_price, funding=funding, state=known)
     ledger = ledger_of(accounts, markets, coins, engine.carried)

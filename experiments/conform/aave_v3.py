@@ -64,11 +64,9 @@ def _category(case: Case, items: list[Case]) -> tuple[int, list[int], Case]:
     return int(number), members, figures
 
 
-def _health(case: Case, _: Case) -> dict[str, Any]:
-    """The account as a whole: averages, health factor, room to borrow."""
-    items = [i if isinstance(i, Mapping) else {"value": i} for i in case.get("collateral", [])]
+def _lender(case: Case, items: list[Case], worth: list[float]) -> tuple[float, float, float, float]:
+    """What an engine with the case's reserves says: equity, weighted collateral, initial margin, debt."""
     names = [f"collateral {i}" for i in range(len(items))]
-    worth = [float(_first(i, "value", default=0.0) or i.get("amount", 0.0) * i.get("price", 0.0)) for i in items]
     number, members, figures = _category(case, items)
     categories = {}
     if number and members and figures.get("threshold") is not None:
@@ -77,22 +75,25 @@ def _health(case: Case, _: Case) -> dict[str, Any]:
         categories[number] = Category(ltv=ltv, threshold=threshold, collateral=held)
     reserves = {CASH: Reserve(ltv=0.0, threshold=0.0), **dict(zip(names, map(_reserve, items), strict=True))}
     engine = Lending.build(LendingParameters(settlement=CASH, reserves=reserves, categories=categories), (), names)
-    statement = Statement(
-        cash=-_total(case.get("debt", 0.0)), collateral=dict(zip(names, worth, strict=True)),
-        category=number if categories else 0,
-    )  # fmt: skip
-    ledger = ledger_of([statement], (), names)
+    debt, coins = _total(case.get("debt", 0.0)), dict(zip(names, worth, strict=True))
+    ledger = ledger_of([Statement(-debt, coins, category=number if categories else 0)], (), names)
     view = engine.assess(ledger, engine.terms(np.zeros(0), np.ones(len(names))), np.array([0]))
-    weighted, debt, im = float(view.margin_equity[0]), float(view.mm[0]), float(view.im[0])
-    collateral, lent = float(view.equity[0]) + debt, weighted - (im - debt)
-    counted = sum(w for w, r in zip(worth, map(_reserve, items), strict=True) if r.threshold > 0.0 or categories)
-    room = max(weighted - im, 0.0)
+    return float(view.equity[0]), float(view.margin_equity[0]), float(view.im[0]), float(view.mm[0])
+
+
+def _health(case: Case, _: Case) -> dict[str, Any]:
+    """The account as a whole: averages, health factor, room to borrow."""
+    items = [i if isinstance(i, Mapping) else {"value": i} for i in case.get("collateral", [])]
+    worth = [float(_first(i, "value", default=0.0) or i.get("amount", 0.0) * i.get("price", 0.0)) for i in items]
+    equity, weighted, im, debt = _lender(case, items, worth)
+    collateral, lent, room = equity + debt, weighted - (im - debt), max(weighted - im, 0.0)
+    counted = sum(w for w, i in zip(worth, items, strict=True) if _reserve(i).threshold > 0.0 or "emode_ltv" in i)
     return {
         "ltv": lent / counted if counted > 0.0 else 0.0,
         "threshold": weighted / counted if counted > 0.0 else 0.0,
         "health_factor": weighted / debt if debt > 0.0 else -1.0,
         "liquidatable": debt > 0.0 and weighted < debt,
-        "collateral": collateral, "debt": debt, "net": collateral - debt,
+        "collateral": collateral, "debt": debt, "net": equity,
         **dict.fromkeys(("room", "borrowing_room", "borrow_room", "available", "available_borrows",
                          "available_to_borrow", "max_borrow", "can_borrow"), room),
     }  # fmt: skip

@@ -67,7 +67,8 @@ def _bybit(case: Case) -> dict[str, Any]:
 
 def _inverse(case: Case, parameters: Case) -> dict[str, Any]:
     contracts = _signed(case, "contracts", "size", "quantity")
-    entry, balance = case["entry"], _first(case, "balance", "margin", "wallet", "collateral")
+    entry = case["entry"]
+    balance = _first(case, "balance", "margin", "wallet", "collateral") - case.get("order_margin", 0.0)
     fee, rate = float(case.get("taker_fee", case.get("fee", 0.0))), _first(case, "maintenance_rate", "rate")
     bankrupt = float(inverse.bankruptcy_price(contracts, entry, balance, fee))
     found = inverse.liquidation_price(contracts, entry, balance, rate, fee)
@@ -146,6 +147,10 @@ def _contingency(case: Case, parameters: Case) -> dict[str, Any]:
     return {"amount": float(amount)}
 
 
+ROUNDING = 1e-12
+"""Part of the notional by which a margin that meets maintenance exactly can fall short of it in floats."""
+
+
 def _isolated(case: Case, parameters: Case) -> dict[str, Any]:
     size, entry, leverage = _signed(case, "size"), case["entry"], case["leverage"]
     market = {"tiers": [[0.0, case["maintenance_rate"], 1.0]]}
@@ -157,7 +162,7 @@ def _isolated(case: Case, parameters: Case) -> dict[str, Any]:
     return {
         "margin": float(view.margin_equity[0]),
         "maintenance": float(view.mm[0]),
-        "liquidated": bool(view.free_margin[0] < 0.0),
+        "liquidated": bool(view.free_margin[0] < -ROUNDING * view.notional[0]),
         "liquidation_price": float(engine.liquidation_price(ledger, terms, np.array([0]))[0, 0]),
     }
 
@@ -179,16 +184,20 @@ def _span_future(case: Case, parameters: Case) -> dict[str, Any]:
 
 def _span_arrays(case: Case, parameters: Case) -> dict[str, Any]:
     sizes, arrays = _portfolio(case)
-    risk, worst = span_arrays(np.array(sizes), np.array(arrays))
+    risk, worst = span_arrays(np.array(sizes, dtype=np.float64), np.array(arrays, dtype=np.float64))
     return {"scanning_risk": float(risk), "margin": float(risk), "worst_scenario": int(worst)}
 
 
 def _portfolio(case: Case) -> tuple[Sequence[float], Sequence[Sequence[float]]]:
-    """Sizes and arrays: as two lists, or together in a list of positions."""
-    if "arrays" in case:
-        return _first(case, "sizes", "quantities", "positions", "contracts"), case["arrays"]
-    pairs = [p if isinstance(p, list) else (_first(p, *SIZES), _first(p, *ARRAYS)) for p in case["positions"]]
-    return [size for size, _ in pairs], [array for _, array in pairs]
+    """Sizes and arrays: as two lists, as two tables by name, or together in a list of positions."""
+    names = [name for name in ("arrays", "risk_arrays") if name in case]
+    if not names:
+        pairs = [p if isinstance(p, list) else (_first(p, *SIZES), _first(p, *ARRAYS)) for p in case["positions"]]
+        return [size for size, _ in pairs], [array for _, array in pairs]
+    arrays, sizes = case[names[0]], _first(case, "sizes", "quantities", "positions", "contracts")
+    if isinstance(arrays, dict):
+        return list(sizes.values()), [arrays[name] for name in sizes]
+    return sizes, arrays
 
 
 SIZES = ("size", "quantity", "contracts", "units")
@@ -196,7 +205,9 @@ ARRAYS = ("array", "losses", "risk_array", "arrays")
 
 
 RULES: dict[str, Callable[[Case, Case], dict[str, Any]]] = {
+    "bybit_inverse": _inverse,
     "contingency": _contingency,
+    "inverse": _inverse,
     "inverse_liquidation": _inverse,
     "inverse_liquidation_price": _inverse,
     "inverse_scenarios": _inverse_scenarios,

@@ -130,7 +130,7 @@ def _keeper_reward(case: Case, _: Case) -> dict[str, Any]:
     keeper = _keeper(case)
     cost = keeper.flag_cost * float(case.get("feeds", 1)) + keeper.liquidate_cost
     guards = keeper.min_reward, keeper.min_profit, keeper.max_reward, keeper.max_scaling
-    reward = keeper_reward(float(case.get("rewards", 0.0)), cost, float(case.get("collateral") or 0.0), *guards)
+    reward = keeper_reward(float(case.get("rewards", 0.0)), cost, float(case.get("collateral") or 0.0), guards)
     return {"reward": float(reward), "cost": cost}
 
 

@@ -44,13 +44,13 @@ def skill_figure(done: Evaluation) -> Callable[[Shape], Figure]:
         parts: Any = fig.subfigures(2, 1, height_ratios=[ABOVE, below])
         upper, lower = parts
         _through_time(upper, done, shape)
+        reach = _reach(compared)
         grid = lower.subplots(1, len(models), sharey=True, sharex=True, squeeze=False)[0]
-        told = f"gain in QLIKE over {done.settings.benchmark} (above zero: better), 95 % interval; filled: p < 5 %"
+        told = f"gain in QLIKE over {done.settings.benchmark} (above zero: better), 95 % interval; filled: p < 5 %; arrow: beyond the panel"
         lower.suptitle(told, x=0.01, ha="left", fontsize=shape.font)
         for axes, model in zip(grid, models, strict=True):
-            _gains(axes, compared.filter(pl.col("model") == model), order, _place(model))
+            _gains(axes, compared.filter(pl.col("model") == model), order, _place(model), reach)
             heading(axes, model)
-        _limit(grid, compared)
         grid[0].set_yticks(range(len(order)), [name if len(name) < 32 else f"{name[:31]}…" for name in order])
         grid[0].set_ylim(len(order) - 0.4, -0.6)
         return fig
@@ -92,27 +92,26 @@ def _annual(variance: pl.Series) -> np.ndarray:
     return np.asarray(100.0 * np.sqrt(YEAR * variance.to_numpy()))
 
 
-def _gains(axes: Axes, rows: pl.DataFrame, order: list[str], place: int) -> None:
-    """One model's gains, a row a series."""
+def _gains(axes: Axes, rows: pl.DataFrame, order: list[str], place: int, reach: float) -> None:
+    """One model's gains, a row a series; an arrow at the edge stands for a gain beyond it."""
     tint = colour(SERIES[place])
     axes.axvline(0.0, color=colour("muted"), linewidth=0.9)
     for told in rows.iter_rows(named=True):
         if told["gain_low"] is None:
             continue
-        row = order.index(told["series"])
-        sure = told["dm_p"] < LEVEL
+        row, gain = order.index(told["series"]), told["gain"]
         axes.plot([told["gain_low"], told["gain_high"]], [row, row], color=tint, linewidth=1.4)
-        axes.plot(
-            [told["gain"]], [row], marker=MARKERS[place], color=tint, ms=5,
-            markerfacecolor=tint if sure else colour("paper"),
-        )  # fmt: skip
+        marker = MARKERS[place] if abs(gain) < reach else ">" if gain > 0.0 else "<"
+        fill = tint if told["dm_p"] < LEVEL else colour("paper")
+        shown = min(max(gain, -0.96 * reach), 0.96 * reach)
+        axes.plot([shown], [row], marker=marker, color=tint, ms=5, markerfacecolor=fill)
+    axes.set_xlim(-reach, reach)
     axes.grid(axis="y", visible=False)
     axes.locator_params(axis="x", nbins=3)
 
 
-def _limit(grid: np.ndarray, rows: pl.DataFrame) -> None:
-    """One scale for all, wide enough for nine intervals in ten; an interval beyond it runs out of the panel."""
-    ends = np.abs(np.concatenate([rows["gain_low"].drop_nulls().to_numpy(), rows["gain_high"].drop_nulls().to_numpy()]))
-    reach = float(np.quantile(ends, 0.95)) * 1.1 if len(ends) else 1.0
-    for axes in grid:
-        axes.set_xlim(-reach, reach)
+def _reach(rows: pl.DataFrame) -> float:
+    """One scale for all panels, wide enough for four intervals in five: that of a coin that printed nonsense once would
+    hide all others."""
+    ends = np.abs(rows.select("gain_low", "gain_high").drop_nulls().to_numpy()).max(axis=1, initial=0.0)
+    return 1.1 * float(np.quantile(ends, 0.8)) if len(ends) and ends.any() else 1.0

@@ -276,6 +276,13 @@ class TestOverride:
         assert [a.params["capital"] for a in new.agents] == [1e5, 3.0]
         assert new.protocols[0].collateral[1].haircut == 0.3
 
+    def test_a_list_that_is_set_is_not_changed_by_what_is_set_in_it(self) -> None:
+        """A design's common `set` is used for every case."""
+        agents = [a.model_dump(mode="json") for a in self.scenario().agents]
+        before = self.scenario().override({"agents": agents, "agents.lee.cadence": 3.0})
+        assert next(a for a in before.agents if a.name == "lee").cadence == 3.0
+        assert all(a["cadence"] != 3.0 for a in agents)
+
     def test_a_star_changes_all_members(self) -> None:
         new = self.scenario().override({"agents.*.cadence": 3.0, "venues.*.markets.*.spread": 0.0})
         assert [a.cadence for a in new.agents] == [3.0, 3.0]

@@ -138,7 +138,7 @@ class TestForecast:
         model = small_world([governor(**keys)], LIVELY | {"clock.duration": 3600.0}, prices=fall(-0.1))
         model.run()
         scales = decided(model, "margin", market="BTC-PERP")
-        assert scales["time"][0] > 70.0 + 30.0
+        assert scales["time"][0] > 60.0 + 30.0
         assert scales["amount"].to_list()[:4] == pytest.approx([1.2, 1.4, 1.6, 1.7])
         assert scales["amount"][-1] < 1.2
 

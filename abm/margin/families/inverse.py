@@ -27,6 +27,7 @@ from abm.margin.families.inverse_kernels import (
     requirement_kernel,
 )
 from abm.margin.families.tiered import EDGE, refuse_options
+from abm.margin.refusal import RefusedAccount
 from abm.margin.rules.least_quantity import least_quantity
 from abm.margin.tiers import Schedule, check_tiers, tier_at
 
@@ -75,6 +76,7 @@ class Inverse(Engine):
     """
 
     Parameters = InverseParameters
+    coin_settled = True
     stateful = False
     worldly = False
 
@@ -109,7 +111,9 @@ class Inverse(Engine):
         refuse_options(ledger, rows)
         if (row := mixed(rows, ledger.slot_market, self.coin)) >= 0:
             account = int(ledger.id[row])
-            raise ValueError(f"account {account} holds contracts of two coins; give every coin an account of its own")
+            raise RefusedAccount(
+                int(row), account, "positions", "holds contracts of two coins; give every coin an account"
+            )
         return rows
 
     def free_margin(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from abm.ledger import SYSTEM, Ledger
 from abm.margin.engine import Assessment, Engine, Part, Sensitivity, Terms, chosen
 from abm.margin.families.lending_parameters import Category, LendingParameters, Reserve
+from abm.margin.refusal import RefusedAccount
 
 __all__ = ["Lending", "lending_kernel", "lending_kernel_python"]
 
@@ -82,14 +83,19 @@ class Lending(Engine):
         return made
 
     def _values(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
-        """float64[5, rows] of the kernel."""
+        """float64[5, rows] of the kernel.
+
+        Raises
+        ------
+        RefusedAccount
+            An account is of a category that there is not.
+        """
         rows = np.asarray(rows, np.int64)
         place = self._place[ledger.category[rows]]
         if np.any(place < 0):
             row = int(rows[np.flatnonzero(place < 0)[0]])
-            raise ValueError(
-                f"account {ledger.id[row]}: category {ledger.category[row]} is unknown; known: {sorted(self.categories)}"
-            )
+            what = f"category {ledger.category[row]} is unknown; known: {sorted(self.categories)}"
+            raise RefusedAccount(row, int(ledger.id[row]), "category", what)
         price, factor = self._tokens(terms)
         return np.asarray(
             lending_kernel(rows, ledger.quote, ledger.coins, place, price, factor, self._threshold, self._ltv)

@@ -17,6 +17,7 @@ from abm.margin.engine import Assessment, Engine, Part, Sensitivity, Terms, chos
 from abm.margin.families.pool_priced_kernel import pool_kernel, position_costs
 from abm.margin.families.pool_priced_parameters import PoolCoin, PoolMarket, PoolPricedParameters
 from abm.margin.families.pool_priced_slope import impact_slope, steepest_impact, steps_within
+from abm.margin.refusal import RefusedAccount
 
 __all__ = ["PoolPriced"]
 
@@ -46,7 +47,7 @@ class PoolPriced(Engine):
 
         Raises
         ------
-        ValueError
+        RefusedAccount
             An account holds more than one position.
         """
         rows = np.asarray(rows, np.int64)
@@ -54,10 +55,9 @@ class PoolPriced(Engine):
         several &= ledger.mode[rows] != SYSTEM
         if np.any(several):
             row = int(rows[np.flatnonzero(several)[0]])
-            raise ValueError(
-                f"account {ledger.id[row]}: a pool's account holds one position, this one "
-                f"{int((ledger.slot_market[row] >= 0).sum())}; give each an account of its own"
-            )
+            held = int((ledger.slot_market[row] >= 0).sum())
+            what = f"a pool's account holds one position, this one {held}; give each an account of its own"
+            raise RefusedAccount(row, int(ledger.id[row]), "positions", what)
         known = terms.known
         skew, longs = known.skew * terms.price, known.open_interest * terms.price
         interest, pool = np.stack([longs, longs - skew]), np.stack([known.pool_long, known.pool_short])

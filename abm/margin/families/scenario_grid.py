@@ -41,7 +41,6 @@ class ScenarioGrid(Engine):
     """
 
     Parameters = ScenarioGridParameters
-    lends = True
     options = True
 
     def __init__(self, plan: Plan) -> None:

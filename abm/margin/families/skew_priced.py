@@ -40,6 +40,7 @@ class SkewPriced(Engine):
     """Cross margin against a pool; one account, one liquidation of all its positions."""
 
     Parameters = SkewPricedParameters
+    stateful = False
 
     def __init__(self, markets: Sequence[SkewMarket], haircuts: Sequence[float], keeper: Keeper) -> None:
         self.markets, self.keeper = tuple(markets), keeper
@@ -132,15 +133,16 @@ class SkewPriced(Engine):
     def requirement(self, ledger: Ledger, terms: Terms, rows: Ints) -> Floats:
         """Maintenance margin by slot, the reward shared out by flag reward, or by notional where there is none."""
         rows = np.asarray(rows, np.int64)
-        result = np.zeros((len(rows), ledger.slots))
-        reward = self._values(ledger, terms, rows)[REWARD]
-        for i, row in enumerate(rows):
-            slots = np.flatnonzero(ledger.slot_market[row] >= 0)
-            markets, sizes = ledger.slot_market[row, slots], ledger.slot_size[row, slots]
-            notional = np.abs(sizes) * terms.price[markets]
-            flags = notional * self._market[markets, 4]
-            share = flags if flags.sum() > 0.0 else notional
-            for k, m in enumerate(markets):
-                own = position_requirements(float(sizes[k]), float(terms.price[m]), self._market[m])[1]
-                result[i, slots[k]] = own * terms.scale[m] + reward[i] * share[k] / share.sum()
-        return result
+        market = ledger.slot_market[rows]
+        if not len(self._market):
+            return np.zeros(market.shape)
+        live, m = market >= 0, np.maximum(market, 0)
+        size, table = np.where(live, np.abs(ledger.slot_size[rows]), 0.0), self._market[m]
+        notional = size * terms.price[m]
+        ratio = (table[..., 0] * size + table[..., 1]) * table[..., 2]
+        own = np.where(live, (notional * ratio + table[..., 3]) * terms.scale[m], 0.0)
+        flags = notional * table[..., 4]
+        share = np.where(flags.sum(axis=1, keepdims=True) > 0.0, flags, notional)
+        whole = share.sum(axis=1, keepdims=True)
+        part = np.divide(share, whole, out=np.zeros_like(share), where=whole > 0.0)
+        return np.asarray(own + self._values(ledger, terms, rows)[REWARD][:, None] * part)

@@ -81,10 +81,8 @@ def skew_kernel_python(
         result[1, i], result[6, i] = margin, collateral
         if positions > 0.0:
             rewards = max(flags, collateral * keeper[4])
-            reward = possible_reward(
-                rewards, keeper[5] * feeds, keeper[6], windows, collateral,
-                keeper[0], keeper[1], keeper[2], keeper[3],
-            )  # fmt: skip
+            guards = (keeper[0], keeper[1], keeper[2], keeper[3])
+            reward = possible_reward(rewards, keeper[5] * feeds, keeper[6], windows, collateral, guards)
             result[2, i] += reward
             result[3, i] += reward
             result[5, i] = reward

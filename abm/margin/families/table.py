@@ -7,6 +7,8 @@ from abm.margin.families.inverse import Inverse
 from abm.margin.families.lending import Lending
 from abm.margin.families.pool_priced import PoolPriced
 from abm.margin.families.scenario_grid import ScenarioGrid
+from abm.margin.families.settle_token import SettleToken
+from abm.margin.families.size_premium import SizePremium
 from abm.margin.families.skew_priced import SkewPriced
 from abm.margin.families.weighted import Weighted
 
@@ -19,6 +21,8 @@ FAMILIES: dict[str, type[Engine]] = {
     "lending": Lending,
     "pool_priced": PoolPriced,
     "scenario_grid": ScenarioGrid,
+    "settle_token": SettleToken,
+    "size_premium": SizePremium,
     "skew_priced": SkewPriced,
     "weighted": Weighted,
 }

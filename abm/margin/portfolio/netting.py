@@ -35,12 +35,12 @@ def netting(engine: "ScenarioGrid", ledger: Ledger, terms: Terms, rows: Ints) ->
     there = np.zeros((len(rows), len(names)), np.bool_)
     for column in COLUMNS:
         for k in range(of[column].shape[1]):
-            u, alone = of[column][:, k], _kept(ledger, rows, {column: np.arange(of[column].shape[1]) == k})
-            has = np.flatnonzero((u >= 0) & (getattr(alone, column)[:, k] != 0.0))
+            under, alone = of[column][:, k], _kept(ledger, rows, {column: np.arange(of[column].shape[1]) == k})
+            has = np.flatnonzero((under >= 0) & (getattr(alone, column)[:, k] != 0.0))
             mm = engine.assess(alone, terms, has).mm
-            isolated[has, u[has]] += mm
+            isolated[has, under[has]] += mm
             isolated[has, -1] += mm
-            there[has, u[has]] = there[has, -1] = True
+            there[has, under[has]] = there[has, -1] = True
     for u in range(len(engine.plan.names)):
         mine = _kept(ledger, rows, {column: of[column] == u for column in COLUMNS})
         netted[:, u] = engine.assess(mine, terms, np.arange(len(rows))).mm

@@ -13,9 +13,13 @@ __all__ = ["keeper_reward", "keeper_reward_python", "possible_reward", "possible
 
 
 def keeper_reward_python(
-    rewards: float, cost: float, collateral: float, least: float, profit: float, most: float, scaling: float
+    rewards: float, cost: float, collateral: float, guards: tuple[float, float, float, float]
 ) -> float:  # fmt: skip
-    """USD (or any unit): the reward for flag rewards and a cost of execution, at some collateral."""
+    """USD (or any unit): the reward for flag rewards and a cost of execution, at some collateral.
+
+    `guards` are least profit, least profit over cost, max reward, and most over collateral.
+    """
+    least, profit, most, scaling = guards
     floor = max(cost + least, cost * (1.0 + profit), rewards + cost)
     cap = min(most, collateral * scaling) if collateral > 0.0 else most
     return min(floor, cap)
@@ -26,11 +30,11 @@ keeper_reward = njit(cache=True)(keeper_reward_python)
 
 def possible_reward_python(
     rewards: float, flag_cost: float, cost: float, windows: float, collateral: float,
-    least: float, profit: float, most: float, scaling: float,
+    guards: tuple[float, float, float, float],
 ) -> float:  # fmt: skip
     """USD: all rewards that liquidating an account can cost, `windows` the most that any of its positions takes."""
-    first: float = keeper_reward(rewards, flag_cost + cost, collateral, least, profit, most, scaling)
-    further: float = keeper_reward(0.0, cost, 0.0, least, profit, most, scaling)
+    first: float = keeper_reward(rewards, flag_cost + cost, collateral, guards)
+    further: float = keeper_reward(0.0, cost, 0.0, guards)
     return first + further * max(windows - 1.0, 0.0)
 
 

@@ -55,6 +55,7 @@ class TestRulesOfTheReadme:
             {"arrays": [[2.0] * 16, [-10.0] * 16], "sizes": [65, -130]},
             {"positions": [{"size": 65, "array": [2.0] * 16}, {"size": -130, "array": [-10.0] * 16}]},
             {"positions": [[65, [2.0] * 16], [-130, [-10.0] * 16]]},
+            {"positions": {"a": 65, "b": -130}, "risk_arrays": {"b": [-10.0] * 16, "a": [2.0] * 16}},
         ],
     )
     def test_arrays_however_they_are_written(self, form: dict[str, Any]) -> None:
@@ -65,6 +66,13 @@ class TestRulesOfTheReadme:
         assert ask("isolated", price=32_701.0, **case)["liquidated"] is True
         assert ask("isolated", price=32_699.0, **case)["liquidated"] is False
         assert ask("isolated", price=36_000.0, **case)["margin"] == pytest.approx(-300.0)
+
+    @pytest.mark.parametrize("size", [0.1, 0.3, 0.7, 1.1])
+    @pytest.mark.parametrize("entry", [30_000.0, 0.07, 1_234.5])
+    def test_at_maintenance_an_isolated_position_is_not_liquidated(self, size: float, entry: float) -> None:
+        case = {"size": size, "entry": entry, "leverage": 10, "maintenance_rate": 0.01}
+        assert ask("isolated", price=entry * 0.91, **case)["liquidated"] is False
+        assert ask("isolated", price=entry * 0.9099999, **case)["liquidated"] is True
 
     def test_what_a_tier_requires(self) -> None:
         found = ask("tier_lookup", notional=-250_000, tiers=[[0, 0.004], [50_000, 0.005], [250_000, 0.01]])

@@ -13,6 +13,7 @@ from abm.margin.engine import Terms, UnknownAsset
 from abm.margin.families.lending import Lending, lending_kernel, lending_kernel_python
 from abm.margin.families.lending_parameters import Category, LendingParameters, Reserve
 from abm.margin.preset import load_preset
+from abm.margin.refusal import RefusedAccount
 from abm.margin.rules.close_factor import CloseFactor, repayable, repayment_to_restore
 from abm.margin.rules.seizure import deficit, seize
 from abm.margin.state import MarketState
@@ -87,7 +88,7 @@ class TestAccounts:
 
     def test_an_unknown_category_names_the_account(self) -> None:
         book = ledger_of([Statement(1.0), Statement(-1.0, category=9)], (), COINS)
-        with pytest.raises(ValueError, match=r"account 2: category 9 is unknown; known: \[1\]"):
+        with pytest.raises(RefusedAccount, match=r"account 2: category 9 is unknown; known: \[1\]"):
             ENGINE.free_margin(book, ENGINE.terms(np.zeros(0), PRICES), np.array([0, 1]))
 
     def test_there_are_no_markets_and_only_the_preset_s_reserves(self) -> None:
@@ -187,9 +188,7 @@ class TestMonotone:
 
     @given(case=books(), part=st.floats(0.0, 1.0))
     @settings(max_examples=60, deadline=None)
-    def test_an_account_split_in_two_needs_in_all_what_it_needed(
-        self, case: tuple[Ledger, Terms], part: float
-    ) -> None:
+    def test_an_account_split_in_two_needs_in_all_what_it_needed(self, case: tuple[Ledger, Terms], part: float) -> None:
         """Debts are what they are: the sum of requirements does not change when each balance is split alike."""
         book, at = case
         whole = ENGINE.assess(book, at, EVERY).mm

@@ -1,5 +1,6 @@
 """The pool-priced family: GMX' figures, the kernel and a plain position, monotonicity, whole liquidations."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from abm.margin.families.pool_priced import PoolPriced
 from abm.margin.families.pool_priced_kernel import pool_kernel, pool_kernel_python
 from abm.margin.families.pool_priced_parameters import PoolCoin, PoolMarket, PoolPricedParameters
 from abm.margin.preset import load_preset
+from abm.margin.refusal import RefusedAccount
 from abm.margin.rules.pool_liquidation import liquidatable, liquidation_payout
 from abm.margin.state import MarketState
 from abm.margin.statement import Position, Statement, ledger_of
@@ -125,8 +127,12 @@ class TestAccounts:
         both = Statement(100.0, positions=[Position("BTC", 1.0, 6e4), Position("ETH", 1.0, 3e3)])
         book = ledger_of([Statement(1.0), both], MARKETS, COINS)
         at = ENGINE.terms(PRICES, PRICES[1:])
-        with pytest.raises(ValueError, match="account 2: a pool's account holds one position, this one 2"):
+        with pytest.raises(
+            RefusedAccount, match="account 2: a pool's account holds one position, this one 2"
+        ) as refused:
             ENGINE.assess(book, at, np.array([0, 1]))
+        assert (refused.value.row, refused.value.key) == (1, "positions")
+        assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
         book.mode[1] = SYSTEM
         assert np.isposinf(ENGINE.free_margin(book, at, np.array([1]))[0])
         assert np.isposinf(ENGINE.gross_sensitivity(book, at, np.array([1]))[0])
@@ -187,6 +193,15 @@ class TestPrices:
         after = ENGINE.assess(book, moved, EVERY).free_margin
         allowed = np.where(np.isinf(gross), np.inf, gross * far)
         assert np.all(after >= before - allowed * (1.0 + 1e-9) - 1e-9)
+
+    @pytest.mark.parametrize(("skew", "step"), [(20.0, False), (37.8, True), (40.0, True), (45.0, False)])
+    def test_it_is_infinite_where_a_step_is_within_reach(self, skew: float, step: bool) -> None:
+        """Closing 40 BTC stops to balance the market, and costs the higher fee, below 37.82 BTC of skew (at 60,000); at 40
+        the imbalance that it leaves passes 1 USD."""
+        book = ledger_of([Statement(1e5, positions=[Position("BTC", 40.0, 60_000.0)])], MARKETS, COINS)
+        state = replace(MarketState.quiet(PRICES, PRICES[1:]), skew=np.array([skew, 0.0]))
+        at = ENGINE.terms(PRICES, PRICES[1:], state=state)
+        assert bool(np.isinf(ENGINE.gross_sensitivity(book, at, np.array([0]))[0])) is step
 
     @given(case=books())
     @settings(max_examples=100, deadline=None)
@@ -278,5 +293,5 @@ class TestPreset:
         assert all(source is not None for _, _, source in load_preset("gmx_v2").entries())
 
     def test_a_floor_above_the_trigger_of_deleveraging_is_refused(self) -> None:
-        with pytest.raises(ValidationError, match="min_profit_adl must be <= max_profit_adl, got 0.5 and 0.4"):
+        with pytest.raises(ValidationError, match=r"min_profit_adl must be <= max_profit_adl, got 0\.5 and 0\.4"):
             PoolMarket(min_collateral=0.01, max_profit_adl=0.4, min_profit_adl=0.5)

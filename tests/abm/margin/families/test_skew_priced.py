@@ -18,6 +18,7 @@ from abm.margin.preset import load_preset
 from abm.margin.rules.fill_price import fill_price
 from abm.margin.rules.liquidation_window import LiquidationWindow, WindowLimits
 from abm.margin.statement import Position, Statement, ledger_of
+from abm.margin.watch import Watch
 
 MARKETS, COINS = ("BTC", "ETH"), ("cbBTC",)
 PRICES = np.array([30_000.0, 2_000.0])
@@ -185,6 +186,21 @@ class TestPrices:
         book = ledger_of([Statement(-14_600.0, {"cbBTC": 0.5}, [Position("BTC", 1.0, 30_000.0)])], MARKETS, COINS)
         at = ENGINE.terms(PRICES, np.array([29_700.0]))
         assert np.isposinf(ENGINE.gross_sensitivity(book, at, np.array([0]))[0])
+
+    @given(case=books(), moves=st.lists(st.tuples(st.integers(0, 2), st.floats(-0.03, 0.03)), max_size=8))
+    @settings(max_examples=60, deadline=None)
+    def test_a_watch_finds_the_breaches_of_a_full_revaluation(
+        self, case: tuple[Ledger, Terms], moves: list[tuple[int, float]]
+    ) -> None:
+        book, at = case
+        book.changed[:] = -1.0
+        watch = Watch(ENGINE, book)
+        for now, (which, move) in enumerate(moves):
+            factor = np.where(np.arange(3) == which, 1.0 + move, 1.0)
+            at = replace(at, price=at.price * factor[:2], coin_price=at.coin_price * factor[2:])
+            _, free = watch.look(at, float(now))
+            full = ENGINE.free_margin(book, at, EVERY)
+            np.testing.assert_array_equal(np.flatnonzero(free < 0.0), np.flatnonzero(full < 0.0))
 
     @given(case=books(), market=st.integers(0, 1), move=st.floats(-0.1, 0.1))
     @settings(max_examples=60, deadline=None)

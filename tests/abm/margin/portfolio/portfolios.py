@@ -50,7 +50,12 @@ JOINT = [(1.15, "up", 1.0), (1.0, "none", 1.0), (0.85, "up", 1.0), (0.9, "down",
 OVERRIDES: dict[str, list[tuple[str, float]]] = {
     "vol_shock": [("range_up", 0.0), ("range_down", 3.0), ("short_term_power", 2.0), ("dte_floor_days", 0.0)],
     "skew_shock": [("linear_cap", 9.5), ("linear_cbase", -3.0), ("min_k_star", 0.0), ("vol_scale", 2.0)],
-    "margin": [("long_static_discount", 1.0), ("short_static_discount", 3.0), ("mm_factor", 0.5), ("long_rate_add", 5.0)],
+    "margin": [
+        ("long_static_discount", 1.0),
+        ("short_static_discount", 3.0),
+        ("mm_factor", 0.5),
+        ("long_rate_add", 5.0),
+    ],
     "basis": [("add_factor", 6.0), ("mult_factor", 0.0), ("spot_up", 1.5)],
     "contingency": [("mm_option", 0.1), ("im_perp", 0.2)],
 }
@@ -117,6 +122,16 @@ def terms(engine: ScenarioGrid, state: MarketState = QUIET, **changes: Any) -> T
         funding=np.array([3.0, 0.0, -20.0]), state=replace(state, index=np.array([2_000.0, 2_020.0, 60_000.0])),
     )  # fmt: skip
     return replace(made, **changes)
+
+
+def moved(at: Terms, markets: np.ndarray, coins: np.ndarray | None = None) -> Terms:
+    """Terms after relative moves of prices, with the forwards and the spot that move with a market."""
+    known = at.known
+    coins = np.zeros(len(at.coin_price)) if coins is None else coins
+    share = np.clip(known.series.seconds / 1_800.0, 0.0, 1.0)
+    forward = known.series.forward * (1.0 + share * markets[known.series.underlying])
+    state = replace(known, index=known.index * (1.0 + markets), series=replace(known.series, forward=forward))
+    return replace(at, price=at.price * (1.0 + markets), coin_price=at.coin_price * (1.0 + coins), state=state)
 
 
 def sizes(scale: float) -> st.SearchStrategy[float]:

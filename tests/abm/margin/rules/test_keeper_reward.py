@@ -20,14 +20,14 @@ from abm.margin.rules.keeper_reward import keeper_reward, keeper_reward_python, 
 )
 def test_rewards(rewards: float, cost: float, collateral: float, guards: tuple[float, ...], reward: float) -> None:
     for function in (keeper_reward, keeper_reward_python):
-        assert function(rewards, cost, collateral, *guards) == pytest.approx(reward, rel=1e-12)
+        assert function(rewards, cost, collateral, guards) == pytest.approx(reward, rel=1e-12)
 
 
 def test_each_further_window_costs_a_liquidation_without_flag() -> None:
     """Of KeeperRewards.Large-Position.test.ts: 201 in windows of 100; a flag, then two liquidations more."""
     guards = (1.0, 0.0, 20.0, 0.005)
     for function in (possible_reward, possible_reward_python):
-        first = function(10.05, 0.3333, 0.5555, 1.0, 100_000.0, *guards)
+        first = function(10.05, 0.3333, 0.5555, 1.0, 100_000.0, guards)
         assert first == pytest.approx(10.05 + 0.3333 + 0.5555)
-        assert function(10.05, 0.3333, 0.5555, 3.0, 100_000.0, *guards) == pytest.approx(first + 2.0 * 1.5555)
-        assert function(10.05, 0.3333, 0.5555, 0.0, 100_000.0, *guards) == pytest.approx(first)
+        assert function(10.05, 0.3333, 0.5555, 3.0, 100_000.0, guards) == pytest.approx(first + 2.0 * 1.5555)
+        assert function(10.05, 0.3333, 0.5555, 0.0, 100_000.0, guards) == pytest.approx(first)

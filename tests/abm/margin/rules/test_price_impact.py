@@ -54,9 +54,7 @@ def test_of_many_orders_at_once() -> None:
 
 @given(before=st.floats(-1e6, 1e6), after=st.floats(-1e6, 1e6), exponent=st.sampled_from([1.0, 1.7, 2.0, 2.2]))
 def test_there_and_back_never_pays(before: float, after: float, exponent: float) -> None:
-    there, back = (
-        float(price_impact(a, b, 2e-8, 1e-8, exponent)) for a, b in ((before, after), (after, before))
-    )
+    there, back = (float(price_impact(a, b, 2e-8, 1e-8, exponent)) for a, b in ((before, after), (after, before)))
     assert there + back <= 1e-9 * (1.0 + abs(there))
 
 

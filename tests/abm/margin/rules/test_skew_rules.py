@@ -59,4 +59,6 @@ def test_without_a_scale_funding_holds() -> None:
 
 def test_debt_of_a_market() -> None:
     """Of Market/MarketDebt.test.ts, at 1,100: deposits of 5,500, a long of 10 from 1,000, shorts of 5 from 1,200 and of 10."""
-    assert market_debt([1_000.0, 1_200.0, 3_300.0], [10.0, -5.0, -10.0], [1_000.0, 1_200.0, 1_100.0], 1_100.0) == 7_000.0
+    assert (
+        market_debt([1_000.0, 1_200.0, 3_300.0], [10.0, -5.0, -10.0], [1_000.0, 1_200.0, 1_100.0], 1_100.0) == 7_000.0
+    )
