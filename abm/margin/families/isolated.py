@@ -150,9 +150,9 @@ class Isolated(Engine):
     @classmethod
     def around(cls, family: type[Engine]) -> type["Isolated"]:
         """The isolated form of a family, to be built from that family's presets."""
-        space = {"family": family, "coin_settled": family.coin_settled, "Parameters": family.Parameters, "lends": family.lends, "options": family.options,
-            "coin_settled": family.coin_settled,
-            "__doc__": f"{family.__name__}, isolated.",
+        space = {
+            "family": family, "Parameters": family.Parameters, "coin_settled": family.coin_settled,
+            "lends": family.lends, "options": family.options, "__doc__": f"{family.__name__}, isolated.",
         }  # fmt: skip
         return type(f"Isolated{family.__name__}", (cls,), space)
 

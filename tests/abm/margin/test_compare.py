@@ -32,7 +32,9 @@ class TestCompare:
         assert frame["im_a"].to_list() == pytest.approx([1_250.0, 1_250.0, 3_750.0, 0.0])
         assert frame["im_b"].to_list() == pytest.approx([1_125.0, 1_125.0, 3_375.0, 0.0])
         assert frame["capital_use_a"].to_list() == pytest.approx([0.05, 0.05, 0.075, None])
-        assert frame["leverage_b"].to_list() == pytest.approx([25_000.0 / 1_125.0, 25_000.0 / 1_125.0, 50_000.0 / 3_375.0, None])
+        assert frame["leverage_b"].to_list() == pytest.approx(
+            [25_000.0 / 1_125.0, 25_000.0 / 1_125.0, 50_000.0 / 3_375.0, None]
+        )
         # the long: 5,000 - 25,000 x = 0.03 * 25,000 (1 - x); the short: 5,000 - 25,000 x = 0.03 * 25,000 (1 + x)
         assert frame["move_a"].to_list()[:2] == pytest.approx([-4_250.0 / 24_250.0, 4_250.0 / 25_750.0])
         assert frame["move_b"].to_list()[:2] == pytest.approx([-4_000.0 / 24_000.0, 4_000.0 / 26_000.0])
