@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from abm.keys import BelowOne, Finite, Fraction, Name, Names, NonNegative, Positive, Span, Spans, Spec, unique
+from abm.keys import BelowOne, Finite, Fraction, Name, Names, NonNegative, Positive, Spans, Spec, unique
 from abm.options_spec import OptionsSpec
 
 __all__ = [
@@ -18,32 +18,23 @@ __all__ = [
     "AmmSpec",
     "AssetSpec",
     "AuditSpec",
-    "BelowOne",
     "BridgeSpec",
     "ChainSpec",
     "ClockSpec",
     "CollateralSpec",
     "DepthSpec",
-    "Finite",
-    "Fraction",
     "FundingSpec",
     "ImpactSpec",
     "LiquidationSpec",
     "MarkSpec",
     "MarketSpec",
-    "Name",
-    "Names",
-    "NonNegative",
     "OptionsSpec",
     "OracleSpec",
     "PerpSpec",
-    "Positive",
     "PricesSpec",
     "ProtocolSpec",
     "RecordSpec",
     "ShockSpec",
-    "Span",
-    "Spans",
     "Spec",
     "VenueSpec",
 ]

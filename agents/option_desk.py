@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError
+from abm.keys import NonNegative, Positive
 from abm.margin.options.greeks import NAMES
 from abm.option_legs import legs_of, trade_legs
 from abm.protocol.options.board import sheet
@@ -22,7 +23,6 @@ from abm.protocol.options.quoting import quote
 from abm.protocol.options.trading import board_of, open_options, trade_options
 from abm.protocol.protocol import Protocol
 from abm.protocol.subaccounts import stand
-from abm.spec import NonNegative, Positive
 from agents.orders import OrderParams
 from agents.resident import Params, Resident
 
