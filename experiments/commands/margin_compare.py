@@ -22,6 +22,7 @@ MOST = 20
 @click.option("--json", "as_json", is_flag=True, help="Print both tables as JSON.")
 def command(a: str, b: str, accounts: Path, picture: Path | None, as_json: bool) -> None:
     """The accounts of ACCOUNTS (- for standard input) under A and B, each a preset, or PRESET:isolated."""
+    from abm.errors import UserError
     from experiments.comparing import compare_document
     from experiments.console import print_json
     from experiments.picture import check_picture, save_picture_to
@@ -32,9 +33,12 @@ def command(a: str, b: str, accounts: Path, picture: Path | None, as_json: bool)
     text, place = read_accounts_json(accounts)
     accounts_frame, totals = compare_document(text, place, a, b)
     if picture is not None:
-        from experiments.figures.margin_compare import compare_map
+        from experiments.figures.margin_compare import compare_figure
 
-        save_picture_to(picture, compare_map(accounts_frame, (a, b)))
+        drawn = compare_figure(accounts_frame, (a, b))
+        if drawn is None:
+            raise UserError(f"--picture {picture}", "has nothing to show, as no account has a position", "leave it out")
+        save_picture_to(picture, drawn)
     if as_json:
         print_json({"a": a, "b": b, "accounts": accounts_frame.to_dicts(), "totals": totals.to_dicts()})
         return

@@ -55,9 +55,10 @@ def command(
     valued = value_document(text, place, load_preset(protocol))
     found = stress_document(valued, place, shocks)
     if picture is not None:
-        from experiments.figures.margin_stress import stress_map
+        from experiments.figures.margin_stress import stress_heat_map
 
-        save_picture_to(picture, stress_map(found.totals, found.lead))
+        if (drawn := stress_heat_map(found.totals, lead=found.lead)) is not None:
+            save_picture_to(picture, drawn)
     if as_json:
         print_json(found.plain())
     else:
