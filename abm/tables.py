@@ -260,7 +260,7 @@ _ALL = (
         _c("asset", S, "", "the underlying"),
         _c("side", S, "", "call or put"),
         _c("strike", F, "USD", "strike"),
-        _c("listed", F, "s", "when it was listed; it trades from the next moment on"),
+        _c("listed", F, "s", "when it was listed; it trades from the next block on"),
         _c("expiry", F, "s", "when it expires"),
     )),
     Table("option_marks", "an option series that has not expired, at a sampled time", (

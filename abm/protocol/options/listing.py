@@ -1,7 +1,8 @@
 """Which option series there are: listed on a grid of strikes around the index, traded until expiry, and then retired.
 
-A series keeps its number for good, as legs and the history of a protocol refer to it.  It can be traded from the moment
-after its listing until its expiry, and no expiry is listed whose settlement window has begun.
+A series keeps its number for good, as legs and the history of a protocol refer to it.  It can be traded from the block after
+its listing, so that the history of a position never begins before its series, until its expiry.  No expiry is listed whose
+settlement window has begun.
 """
 
 from collections.abc import Sequence
@@ -81,9 +82,9 @@ class Listing:
         self.expiry, self.listed = np.append(self.expiry, np.full(n, expiry)), np.append(self.listed, np.full(n, now))
         self.settled = np.append(self.settled, np.full(n, np.nan))
 
-    def tradable(self, series: Ints, now: float) -> NDArray[np.bool_]:
-        """bool[n]: whether each of some series can be traded now."""
-        return np.asarray((self.listed[series] < now) & (now < self.expiry[series]))
+    def tradable(self, series: Ints, now: float, known: float) -> NDArray[np.bool_]:
+        """bool[n]: whether each of some series can be traded now; `known` is when the last block was remembered."""
+        return np.asarray((self.listed[series] <= known) & (now < self.expiry[series]))
 
     def live(self, table: int, now: float) -> Ints:
         """Series of a table that have not expired, in order of number."""

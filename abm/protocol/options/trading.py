@@ -58,7 +58,7 @@ def trade_options(protocol: Protocol, rows: Ints, series: Ints, sizes: Floats) -
     """Buy (sell: below zero) options against the street as the initial margin allows; what each got, options."""
     board = board_of(protocol)
     known = protocol.terms.known.series
-    tradable = board.listing.tradable(series, protocol.tape.time) & (sizes != 0.0)
+    tradable = _tradable(protocol, series) & (sizes != 0.0)
     offered = quote(board, known, series, sizes)
     cost = sizes * offered.premium + np.abs(sizes) * offered.fee
     order = np.lexsort((series, protocol.ledger.id[rows]))
@@ -75,7 +75,7 @@ def cross_options(protocol: Protocol, buyer: int, seller: int, series: int, size
     """One account buys from another in the middle of the market, without fee; whether both could."""
     board = board_of(protocol)
     rows, which, sizes = np.array([buyer, seller]), np.array([series, series]), np.array([size, -size])
-    if not board.listing.tradable(which, protocol.tape.time).all():
+    if not _tradable(protocol, which).all():
         return False
     middle = quote(board, protocol.terms.known.series, which, sizes, part=0.0)
     if not admits_options(protocol, rows, which, sizes, sizes * middle.premium).all():
@@ -87,6 +87,12 @@ def cross_options(protocol: Protocol, buyer: int, seller: int, series: int, size
     )
     _log_trades(protocol, rows, which, sizes, middle, "crossed")
     return True
+
+
+def _tradable(protocol: Protocol, series: Ints) -> NDArray[np.bool_]:
+    history = protocol.history
+    known = float(history.time[history.count - 1]) if history.count else -np.inf
+    return board_of(protocol).listing.tradable(series, protocol.tape.time, known)
 
 
 def open_options(protocol: Protocol, rows: Ints, series: Ints, sizes: Floats) -> None:

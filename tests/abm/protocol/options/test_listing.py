@@ -32,16 +32,12 @@ def test_a_strike_that_rounds_to_another_is_listed_once() -> None:
     assert strikes_around(spec, 3.0).tolist() == [500.0]
 
 
-def test_a_series_trades_from_the_moment_after_its_listing_until_it_expires() -> None:
+def test_a_series_trades_from_the_block_after_its_listing_until_it_expires() -> None:
     made = listing()
-    made.extend(INDEX, 0.0)
+    made.extend(INDEX, 5.0)
     first = np.array([0])
-    assert [bool(made.tradable(first, t)[0]) for t in (0.0, 1.0, 3 * HOUR - 1.0, 3 * HOUR)] == [
-        False,
-        True,
-        True,
-        False,
-    ]
+    times = ((5.0, 4.0), (60.0, 4.0), (6.0, 5.0), (3 * HOUR - 1.0, 60.0), (3 * HOUR, 60.0))
+    assert [bool(made.tradable(first, t, known)[0]) for t, known in times] == [False, False, True, True, False]
 
 
 def test_the_next_expiry_is_listed_when_one_has_come_at_the_index_of_then() -> None:

@@ -88,6 +88,7 @@ class Desk:
         self.protocol.marks.compute()
         tick_options(self.protocol, now)
         self.protocol.refresh(now)
+        self.protocol.snapshot(now)
 
     def audit(self) -> None:
         """Money, positions and options add up."""
