@@ -15,6 +15,7 @@ from abm.contagion.attribution import Attribution, attribute, complete
 from abm.contagion.summary import cascade_summary
 from abm.events import Log
 from abm.ledger import MODES
+from abm.option_samples import option_summary
 from abm.oracles.aggregation import terms as oracle_terms
 from abm.protocol.protocol import Protocol
 from abm.protocol.requirements import requirement_summary
@@ -38,7 +39,9 @@ __all__ = [
     "summarise",
 ]
 
-NOT_SUMMARISED = ("events", "accounts", "positions", "agents", "protocols", "collateral")
+NOT_SUMMARISED = (
+    "events", "accounts", "positions", "agents", "protocols", "collateral", "option_series", "option_marks", "greeks",
+)  # fmt: skip
 """Tables from which nothing in a summary comes."""
 
 PACKAGES = ("crossfire-risk", "mesa", "numpy", "numba", "polars", "networkx", "scipy", "ray")
@@ -199,7 +202,7 @@ def _logged(model: CrossMarginModel) -> Record:
 def _summary(model: CrossMarginModel, record: Record, done: Attribution) -> dict[str, Any]:
     money, cascade = _money_summary(model.world, record.tables), cascade_summary(record, done)
     moved = _margin_summary(model.world, record.tables)
-    return money | moved | cascade | {"audit_worst": max(model.audits.values())}
+    return money | moved | option_summary(record.tables) | cascade | {"audit_worst": max(model.audits.values())}
 
 
 def _describe_books(log: Log, world: World) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from abm.errors import nearest
+from abm.options_spec import MOST_SERIES
 from abm.spec import CollateralSpec, ProtocolSpec, VenueSpec
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def _check_protocol(at: str, p: ProtocolSpec, scenario: Scenario) -> None:
         _known(f"{at}.markets.{j}.asset", market.asset, perps)
         if market.asset in {m.asset for m in p.markets[:j]}:
             raise ValueError(f"{at}.markets.{j}: {market.asset} is there twice; remove one")
+    _check_options(at, p)
     for j, c in enumerate(p.collateral):
         if (c.asset, c.chain or p.chain) in {(b.asset, b.chain or p.chain) for b in p.collateral[:j]}:
             raise ValueError(f"{at}.collateral.{j}: {c.asset} on {c.chain or p.chain} is there twice; remove one")
@@ -169,6 +171,22 @@ def _check_protocol(at: str, p: ProtocolSpec, scenario: Scenario) -> None:
         raise ValueError(
             f"{at}.oracle: '{p.oracle}' reports to chain '{oracles[p.oracle].chain}', not to '{p.chain}'; "
             "name a feed on the protocol's chain"
+        )
+
+
+def _check_options(at: str, p: ProtocolSpec) -> None:
+    """Options are on markets of the protocol, one table each, under cross margin, and not too many."""
+    markets = [m.asset for m in p.markets]
+    for j, o in enumerate(p.options):
+        _known(f"{at}.options.{j}.asset", o.asset, markets)
+        if o.asset in {other.asset for other in p.options[:j]}:
+            raise ValueError(f"{at}.options.{j}: {o.asset} is there twice; put all its expiries into one")
+    if p.options and p.mode != "cross":
+        raise ValueError(f"{at}.mode: an isolated account holds one position and no options; make it cross")
+    series = sum(o.most for o in p.options)
+    if series > MOST_SERIES:
+        raise ValueError(
+            f"{at}.options: {series} series at once, more than {MOST_SERIES}; list fewer expiries or strikes"
         )
 
 

@@ -25,9 +25,11 @@ from abm.chains.bridge import End
 from abm.chains.chain import Chain, Inclusion, Transaction
 from abm.draws import Draws
 from abm.errors import AuditError
+from abm.option_samples import sample_options
 from abm.oracles.feed import Feed, Update
 from abm.prices import PricePath, build_prices
 from abm.protocol.block import run_block
+from abm.protocol.options.settlement import tick_options
 from abm.protocol.protocol import Protocol
 from abm.protocol.waterfall import rescue_vault, socialise, unwind_vault
 from abm.record import Record
@@ -193,6 +195,8 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
         world.books.tick(now, world.path.values[round(now / world.path.interval)])
         for name, protocol in world.protocols.items():
             protocol.marks.compute()
+            if protocol.options is not None:
+                tick_options(protocol, now)
             funding = world.funding[name]
             funding.sample(protocol.marks.index)
             due = now >= funding.due[0] - 1e-6
@@ -281,6 +285,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
     def _sample_markets(self) -> None:
         sample_markets(self.world)
         sample_protocols(self.world)
+        sample_options(self.world)
 
     def _sample_agents(self) -> None:
         sample_agents(self.world, self.inhabitants)

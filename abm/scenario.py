@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from abm.checks import check_scenario
 from abm.errors import ScenarioError, UserError, nearest
 from abm.forms import explain
+from abm.keys import Name, NonNegative
 from abm.spec import (
     AgentSpec,
     AssetSpec,
@@ -25,8 +26,6 @@ from abm.spec import (
     BridgeSpec,
     ChainSpec,
     ClockSpec,
-    Name,
-    NonNegative,
     OracleSpec,
     PricesSpec,
     ProtocolSpec,

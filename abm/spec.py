@@ -1,13 +1,16 @@
 """The pieces of a scenario, typed: what a world is made of, key by key.
 
-Every class here is a frozen pydantic model that refuses unknown keys.  The whole that they
-add up to, and the reading of files, are in `abm.scenario`.  Times are seconds, money is USD,
+Every class here is a frozen pydantic model that refuses unknown keys.  What keys take is in `abm.keys`, options are in
+`abm.options_spec`; the whole that they add up to, and the reading of files, are in `abm.scenario`.  Times are seconds, money is USD,
 rates are fractions (0.05 is five per cent), annual figures say so.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from abm.keys import BelowOne, Finite, Fraction, Name, Names, NonNegative, Positive, Spans, Spec, unique
+from abm.options_spec import OptionsSpec
 
 __all__ = [
     "AdlSpec",
@@ -25,45 +28,16 @@ __all__ = [
     "LiquidationSpec",
     "MarkSpec",
     "MarketSpec",
+    "OptionsSpec",
     "OracleSpec",
     "PerpSpec",
     "PricesSpec",
     "ProtocolSpec",
     "RecordSpec",
     "ShockSpec",
+    "Spec",
     "VenueSpec",
 ]
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=40)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-BelowOne = Annotated[float, Field(ge=0, lt=1)]
-
-
-def _ordered(span: tuple[float, float]) -> tuple[float, float]:
-    if span[0] >= span[1]:
-        raise ValueError(f"from {span[0]} is not before to {span[1]}")
-    return span
-
-
-def _unique(items: tuple[str, ...]) -> tuple[str, ...]:
-    twice = next((item for i, item in enumerate(items) if item in items[:i]), None)
-    if twice is not None:
-        raise ValueError(f"'{twice}' is there twice; remove one")
-    return items
-
-
-Names = Annotated[tuple[Name, ...], AfterValidator(_unique)]
-Span = Annotated[tuple[NonNegative, NonNegative], AfterValidator(_ordered)]
-Spans = tuple[Span, ...]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Spec(BaseModel):
-    """Base of all pieces: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ClockSpec(Spec):
@@ -377,7 +351,7 @@ class LiquidationSpec(Spec):
     backstop_below: Annotated[float, Field(le=1)] = Field(
         0.0, description="margin equity over maintenance below which the backstop takes it at once"
     )
-    waterfall: Annotated[tuple[Layer, ...], AfterValidator(_unique), AfterValidator(_last)] = Field(
+    waterfall: Annotated[tuple[Layer, ...], AfterValidator(unique), AfterValidator(_last)] = Field(
         ("fund", "vault", "adl", "socialise"),
         description="who pays what is missing: vault and adl take positions in this order, fund and vault pay debts in "
         "this order, socialise takes what is left, at the next funding, and stands last",
@@ -414,6 +388,7 @@ class ProtocolSpec(Spec):
     )
     settlement: Name = Field("USDC", description="the coin of cash, profit and loss, on its own chain")
     markets: tuple[PerpSpec, ...] = Field(min_length=1, description="its perpetuals")
+    options: tuple[OptionsSpec, ...] = Field((), description="options on its markets, where its margin rules have them")
     collateral: tuple[CollateralSpec, ...] = Field((), description="what it takes besides the settlement coin at home")
     staleness: Literal["full", "aged", "none"] = Field(
         "aged",

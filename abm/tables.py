@@ -73,6 +73,26 @@ _PROTOCOL = _c("protocol", S, "", "name of the protocol")
 _ACCOUNT = _c("account", I, "", "stable id of the sub-account")
 _MARKET = _c("market", S, "", "instrument, e.g. BTC-PERP; a plain coin name is its spot market")
 
+_SERIES = _c("series", S, "", "instrument, e.g. BTC-20251011-120000-C")
+
+_GREEKS = (
+    ("delta", "coins", "per USD of the forward"),
+    ("vega", "USD", "per unit (100 points) of volatility"),
+    ("theta", "USD per year", "of calendar time"),
+    ("rho", "USD", "per unit of rate, the forward held"),
+    ("gamma", "coins per USD", "of delta per USD of the forward"),
+    ("vanna", "coins", "of delta per unit of volatility"),
+    ("volga", "USD", "of vega per unit of volatility"),
+    ("charm", "coins per year", "of delta, of calendar time"),
+    ("veta", "USD per year", "of vega, of calendar time"),
+    ("delta_rho", "coins", "of delta per unit of rate"),
+    ("vera", "USD", "of vega per unit of rate"),
+    ("theta_decay", "USD per year^2", "second derivative by time to expiry"),
+    ("rho_decay", "USD per year", "of rho, of calendar time"),
+    ("rho_convexity", "USD", "of rho per unit of rate"),
+)
+"""Greeks of options, as `abm.margin.options.greeks` has them: name, unit, what changes per what."""
+
 _ALL = (
     Table("markets", "a market at a sampled time", (
         _TIME,
@@ -234,6 +254,45 @@ _ALL = (
         _c("wealth", F, "USD", "wallets at index prices + equity of its accounts"),
         _c("profit", F, "USD", "wealth - wealth at the start - what came from outside"),
         _c("actions", I, "", "what it has done so far"),
+    )),
+    Table("option_series", "an option series, when it was listed", (
+        _PROTOCOL, _SERIES,
+        _c("asset", S, "", "the underlying"),
+        _c("side", S, "", "call or put"),
+        _c("strike", F, "USD", "strike"),
+        _c("listed", F, "s", "when it was listed; it trades from the next block on"),
+        _c("expiry", F, "s", "when it expires"),
+    )),
+    Table("option_marks", "an option series that has not expired, at a sampled time", (
+        _TIME, _PROTOCOL, _SERIES,
+        _c("forward", F, "USD", "forward; in the last half hour part average, part forward"),
+        _c("vol", F, "per year", "implied volatility of the surface"),
+        _c("premium", F, "USD", "of one option, in the middle"),
+        _c("open_interest", F, "options", "long ones"),
+    )),
+    Table("option_trades", "an option trade of an account, against the street unless crossed", (
+        _TIME, _CHAIN, _BLOCK, _PROTOCOL, _ACCOUNT, _SERIES,
+        _c("kind", S, "", "open (at the opening), trade, crossed (between two accounts) or liquidation"),
+        _c("quantity", F, "options", "signed: bought is positive"),
+        _c("premium", F, "USD", "of one option"),
+        _c("vol", F, "per year", "implied volatility of the premium"),
+        _c("fee", F, "USD", "paid by the account"),
+    )),
+    Table("option_settlements", "a leg of an account at expiry", (
+        _TIME, _PROTOCOL, _ACCOUNT, _SERIES,
+        _c("quantity", F, "options", "signed: long is positive"),
+        _c("settlement", F, "USD", "mean of the index over the last half hour"),
+        _c("payoff", F, "USD", "of one option"),
+        _c("amount", F, "USD", "paid to the account"),
+    )),
+    Table("greeks", "what a class of accounts has in options of one underlying, at a sampled time", (
+        _TIME, _PROTOCOL,
+        _c("cohort", S, "", "cohort or agent; empty: all accounts that are not the protocol's own"),
+        _c("asset", S, "", "the underlying"),
+        _c("perpetual", F, "coins", "its position in the perpetual"),
+        _c("net_delta", F, "coins", "change of worth per USD of the index, options and perpetual"),
+        _c("price", F, "USD", "worth of the options"),
+        *(_c(name, F, unit, meaning) for name, unit, meaning in _GREEKS),
     )),
     Table("losses", "who paid for a deficit, or was paid", (
         _TIME, _PROTOCOL,

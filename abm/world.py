@@ -26,6 +26,7 @@ from abm.margin.preset import load_preset
 from abm.oracles.feed import Feed
 from abm.prices import PricePath
 from abm.protocol.breaches import Episodes
+from abm.protocol.options.settlement import open_board
 from abm.protocol.protocol import Protocol
 from abm.scenario import Scenario
 from abm.spec import OracleSpec, ProtocolSpec
@@ -307,6 +308,7 @@ def _engine(spec: ProtocolSpec) -> Engine:
     markets, coins = [m.asset for m in spec.markets], [c.asset for c in spec.collateral]
     where = f"protocols.{spec.name}.preset"
     if not spec.preset:
+        _check_options(spec, Weighted.options, "its own fractions have")
         fractions = [
             WeightedMarket(imf=m.imf, mmf=m.mmf, oi_lower=m.oi_lower, oi_upper=m.oi_upper) for m in spec.markets
         ]
@@ -321,12 +323,29 @@ def _engine(spec: ProtocolSpec) -> Engine:
             where, f"'{spec.preset}' is of the family {preset.family}, which no world can have",
             "value accounts under it with crossfire margin, or take another preset",
         )  # fmt: skip
+    _check_options(spec, family.options, f"the family {preset.family} of '{spec.preset}' has")
     try:
         return family.build(preset.parameters, markets, coins)
     except UnknownAsset as error:
         raise ScenarioError(
             where, f"'{spec.preset}' has no {error.what} {error.asset}", nearest(error.asset, error.known)
         ) from error
+
+
+def _check_options(spec: ProtocolSpec, able: bool, rules: str) -> None:
+    """Options are only where margin rules have them.
+
+    Raises
+    ------
+    ScenarioError
+        They do not.
+    """
+    if spec.options and not able:
+        having = ", ".join(sorted(name for name, family in FAMILIES.items() if family.options)) or "none"
+        raise ScenarioError(
+            f"protocols.{spec.name}.options", f"{rules} no margin for options",
+            f"remove them, or take a preset of a family that has (there: {having})",
+        )  # fmt: skip
 
 
 def _check_priced(world: World, spec: ProtocolSpec) -> None:
@@ -373,3 +392,5 @@ def _open_system(world: World, protocol: Protocol) -> None:
     world.treasury.inject(protocol.holder, protocol.cash_token, rule.fund)
     protocol.fund = rule.fund
     protocol.remote.open(world.now)
+    if protocol.options is not None:
+        open_board(protocol)

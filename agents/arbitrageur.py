@@ -16,7 +16,7 @@ from pydantic import Field
 
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError, nearest
-from abm.spec import Fraction, Names, NonNegative, Positive
+from abm.keys import Fraction, Names, NonNegative, Positive
 from agents.legs import Leg, PerpLeg, SpotLeg, closing_size, size_within
 from agents.resident import Params, Resident
 from agents.stores import Stores

@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from abm.chains.chain import Inclusion
-from abm.spec import Finite, Positive
+from abm.keys import Finite, Positive
 from agents.orders import OrderParams
 from agents.resident import Params, Resident
 

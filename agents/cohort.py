@@ -17,9 +17,10 @@ from pydantic import Field
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError, nearest
 from abm.identity import owner_ids
+from abm.keys import Fraction, NonNegative, Positive
 from abm.model import CrossMarginModel, Turn
 from abm.protocol.protocol import Protocol
-from abm.spec import AgentSpec, Fraction, NonNegative, Positive
+from abm.spec import AgentSpec
 from abm.timetable import on_grid
 from agents.portfolios import PortfolioParams, draw_portfolios, open_portfolios
 from agents.resident import Params, read_params

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from abm.chains.chain import Inclusion
+from abm.keys import NonNegative, Positive
 from abm.margin.haircuts import moving_haircut, sale_cost
 from abm.margin.thresholds import (
     buffered,
@@ -25,7 +26,6 @@ from abm.margin.thresholds import (
     reactive_scale,
     stressed,
 )
-from abm.spec import NonNegative, Positive
 from agents.outlook import NOTHING, Learning, Outlook, read_history
 from agents.resident import Params, Resident
 

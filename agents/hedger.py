@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from abm.spec import NonNegative, Positive
+from abm.keys import NonNegative, Positive
 from agents.orders import OrderParams
 from agents.resident import Params, Resident
 

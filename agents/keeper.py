@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abm.chains.chain import Inclusion
+from abm.keys import NonNegative, Positive
 from abm.protocol.block import close_for_keeper, in_breach
 from abm.protocol.liquidation import stakes
-from abm.spec import NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["Keeper", "KeeperParams"]

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from abm.chains.bridge import Bridge
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError, nearest
-from abm.spec import Fraction, NonNegative, Positive
+from abm.keys import Fraction, NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["LateTopper", "LateTopperParams"]

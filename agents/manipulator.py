@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from abm.chains.chain import Inclusion
-from abm.spec import Fraction, Names, NonNegative, Positive
+from abm.keys import Fraction, Names, NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["Manipulator", "ManipulatorParams"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from abm.chains.chain import Inclusion
-from abm.spec import Fraction, NonNegative, Positive
+from abm.keys import Fraction, NonNegative, Positive
 from agents.resident import Params, Resident
 
 __all__ = ["MarketMaker", "MarketMakerParams"]

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from abm.spec import Positive
+from abm.keys import Positive
 from agents.orders import OrderParams
 from agents.resident import Params, Resident
 

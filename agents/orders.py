@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from abm.spec import NonNegative, Positive
+from abm.keys import NonNegative, Positive
 from agents.resident import Params
 
 __all__ = ["OrderParams"]

@@ -23,6 +23,8 @@ KINDS: dict[str, str] = {
     "manipulator": "agents.manipulator:Manipulator",
     "market_maker": "agents.market_maker:MarketMaker",
     "momentum": "agents.momentum:MomentumTrader",
+    "option_buyer": "agents.option_buyer:OptionBuyer",
+    "option_writer": "agents.option_writer:OptionWriter",
     "relayer": "agents.relayer:Relayer",
     "snapshot": "agents.snapshot:Snapshot",
     "trader": "agents.trader:LeveragedTrader",

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from abm.draws import Draws
 from abm.identity import OWNER_STRIDE
+from abm.keys import Fraction, NonNegative, Positive
 from abm.ledger import CROSS, ISOLATED
 from abm.protocol.protocol import Protocol
 from abm.protocol.subaccounts import stand
-from abm.spec import Fraction, NonNegative, Positive
 from agents.resident import Params
 
 __all__ = ["CoinShare", "Portfolio", "PortfolioParams", "draw_portfolios", "open_portfolios"]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from abm.chains.bridge import Bridge, Message, Refusal
 from abm.errors import ScenarioError, nearest
-from abm.spec import NonNegative, Positive, Span, Spans
+from abm.keys import NonNegative, Positive, Span, Spans
 from agents.resident import Params, Resident
 
 __all__ = ["Forgery", "Relayer", "RelayerParams"]

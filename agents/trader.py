@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from abm.spec import Names, Positive
+from abm.keys import Names, Positive
 from agents.orders import OrderParams
 from agents.resident import Params, Resident
 

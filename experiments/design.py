@@ -21,8 +21,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from abm.draws import Draws
 from abm.errors import DesignError, ScenarioError, nearest
 from abm.forms import explain
+from abm.keys import Name
 from abm.scenario import Scenario, read_toml
-from abm.spec import Name, Spec
+from abm.spec import Spec
 from agents.population import check_params
 from experiments.levers import Case, Lever, Value, label
 

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from abm.spec import Finite, Name, Spec
+from abm.keys import Finite, Name
+from abm.spec import Spec
 
 __all__ = ["Case", "Lever", "Value", "label"]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from abm.margin.engine import Assessment
 from abm.protocol.breaches import Episodes, find_breached, heal, record_breaches
 from abm.protocol.liquidation import close_positions, sell_collateral, stakes, take_home, wanted, worst_first
+from abm.protocol.options.closing import serve_options, without_options
 from abm.protocol.waterfall import cover, take_over
 from abm.protocol.withdrawals import serve_queue
 
@@ -42,7 +43,7 @@ def run_block(protocol: Protocol, episodes: Episodes) -> None:
             break
         protocol.refresh(now)
         ranked, view = _look(protocol, episodes)
-    protocol.liquidatable = ranked
+    protocol.liquidatable = ranked = without_options(protocol, ranked)
     if len(ranked):  # valued anew: what was taken home since counts without its haircut
         view = protocol.engine.assess(protocol.ledger, protocol.terms, ranked)
         protocol.stakes = stakes(protocol, ranked, view)
@@ -69,13 +70,14 @@ def _serve(protocol: Protocol, rows: Ints, view: Assessment) -> bool:
     """Serve breaches by the protocol itself, worst first, as assessed; whether anything was done."""
     ledger = protocol.ledger
     rule = protocol.spec.liquidation
+    rows, view, closed = serve_options(protocol, rows, view)
     holds = ledger.holds(rows)
     take_home(protocol, ledger.by_id(rows[~holds]))
     backs = (ledger.coins[rows] > 0.0).any(axis=1)
     owes = ledger.quote[rows] < 0.0
     late = protocol.tape.time - ledger.since[rows] >= rule.backstop_after
     stuck = holds & (late | (view.margin_equity < rule.backstop_below * view.mm) | (rule.route == "vault"))
-    done = False
+    done = closed
     for row in rows[~holds & ~backs & owes]:
         cover(protocol, int(row))
         done = True
@@ -113,7 +115,7 @@ def in_breach(protocol: Protocol, ids: Ints) -> Ints:
     """Rows of those of the accounts that are in breach at this moment's prices."""
     ledger = protocol.ledger
     rows = ledger.rows(ids)
-    rows = rows[ledger.breach[rows] >= 0]
+    rows = without_options(protocol, rows[ledger.breach[rows] >= 0])
     if not len(rows):
         return rows
     protocol.refresh(protocol.tape.time)

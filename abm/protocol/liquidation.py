@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Stakes",
     "close_positions",
+    "log_liquidations",
+    "penalise",
     "sell_collateral",
     "stakes",
     "swap",
@@ -147,20 +149,22 @@ def close_positions(
         if abs(tape.books.room(int(protocol.books[market]), order, tape.time)) < least * abs(order):
             continue
         got, price, move = protocol.fill(who, market, sizes[chosen], "liquidation")
-        penalties[chosen] = _penalties(protocol, who, np.abs(got) * price)
+        penalties[chosen] = penalise(protocol, who, np.abs(got) * price)
         net = float(got.sum())
         share = got / net if move >= 0 else np.zeros(len(got))
         names = [keepers[i] for i in chosen]
-        _log(protocol, who, protocol.markets[market], got, price, penalties[chosen], names, route, move, share)
+        log_liquidations(
+            protocol, who, protocol.markets[market], got, price, penalties[chosen], names, route, move, share
+        )
     tape.round += 1
     return penalties
 
 
-def _log(
-    protocol: Protocol, rows: Ints, market: str, quantity: Floats, price: float, penalty: Floats, keepers: list[str],
-    route: str, move: int, share: Floats,
+def log_liquidations(
+    protocol: Protocol, rows: Ints, market: str | list[str], quantity: Floats, price: float | Floats, penalty: Floats,
+    keepers: list[str], route: str, move: int, share: Floats,
 ) -> None:  # fmt: skip
-    """Rows of `liquidations`: the executions of one market in this round."""
+    """Rows of `liquidations`: the executions of one market in this round, or of a market each."""
     ledger, tape, n = protocol.ledger, protocol.tape, len(rows)
     first = tape.log.counts["liquidations"]
     time, chain, block = tape.place
@@ -171,7 +175,7 @@ def _log(
     )  # fmt: skip
 
 
-def _penalties(protocol: Protocol, rows: Ints, notional: Floats) -> Floats:
+def penalise(protocol: Protocol, rows: Ints, notional: Floats) -> Floats:
     """Penalty of each, at most what equity it has; it goes to the insurance fund (keepers are paid out of that)."""
     equity = protocol.engine.assess(protocol.ledger, protocol.terms, rows).equity
     penalty = np.minimum(protocol.spec.liquidation.penalty * notional, np.maximum(equity, 0.0))
@@ -211,7 +215,7 @@ def sell_collateral(protocol: Protocol, rows: Ints, keepers: list[str], route: s
         penalties[chosen] += penalty
         share = sold / sold.sum() if done.move >= 0 else np.zeros(len(sold))
         names = [keepers[i] for i in chosen]
-        _log(protocol, who, asset, -sold, done.fill.price, penalty, names, route, done.move, share)
+        log_liquidations(protocol, who, asset, -sold, done.fill.price, penalty, names, route, done.move, share)
         protocol.log_rows("seized", who, asset, protocol.asset_name(h), -sold)
         protocol.log_rows("proceeds", who, asset, protocol.spec.settlement, proceeds)
         protocol.log_rows("penalty", who, asset, protocol.spec.settlement, -penalty)

@@ -14,14 +14,16 @@ from abm.chains.bridge import Bridge
 from abm.crossing import Crossing
 from abm.ledger import SYSTEM, Ledger
 from abm.margin.engine import Engine, Terms
-from abm.margin.state import MarketState
+from abm.margin.state import MarketState, Series
 from abm.margin.watch import Watch
 from abm.oracles.feed import Feed
 from abm.protocol.admission import admitted, admitted_by_revaluation
+from abm.protocol.balance import errors
 from abm.protocol.bookings import Booking, log_bookings
 from abm.protocol.counterparty import Counterparty
 from abm.protocol.history import History, Prices
 from abm.protocol.liquidation import Stakes
+from abm.protocol.options.board import Board
 from abm.protocol.remote import Remote
 from abm.protocol.withdrawals import withdraw, withdrawable
 from abm.spec import ProtocolSpec
@@ -83,7 +85,9 @@ class Protocol:
         self.markets = tuple(f"{m.asset}-PERP" for m in spec.markets)
         self.assets = tuple(m.asset for m in spec.markets)
         self.collaterals = tuple((c.asset, c.chain or spec.chain) for c in spec.collateral)
-        self.ledger = Ledger(len(self.markets), len(self.collaterals), slots)
+        legs = sum(o.most for o in spec.options)
+        self.ledger = Ledger(len(self.markets), len(self.collaterals), slots, legs)
+        self.options = Board(spec.options, self.assets) if spec.options else None
         self.watch = Watch(engine, self.ledger)
         self.holder = treasury.holder(f"protocol:{self.name}")
         self.cash_token = treasury.token(spec.settlement, spec.chain)
@@ -133,21 +137,24 @@ class Protocol:
         known = self.coin_feed >= 0
         coin[known] = self.feed.price[self.coin_feed[known]]
         terms = self.engine.terms(
-            price, coin, funding=self.funding, state=self._state(price, coin) if self.engine.stateful else None, scale=self.margin_scale,
+            price, coin, funding=self.funding, state=self._state(price, coin, now) if self.engine.stateful else None, scale=self.margin_scale,
             haircut=self.haircut, stale=self.remote.stale(now),
         )  # fmt: skip
         if not self.engine.linear:
             terms.imf, terms.mmf = (fraction * self.margin_scale for fraction in self._small)
         return terms
 
-    def _state(self, price: Floats, coin_price: Floats) -> MarketState:
+    def _state(self, price: Floats, coin_price: Floats, now: float) -> MarketState:
         """What the protocol knows of itself: interest and skew of its accounts, and what they hold together."""
         ledger = self.ledger
         held = np.concatenate([[0.0], np.maximum(ledger.coins, 0.0).sum(axis=0)])
         return replace(
-            MarketState.quiet(price, coin_price), skew=ledger.skew.copy(), open_interest=ledger.long_interest.copy(),
+            MarketState.quiet(price, coin_price, self._series(now)), skew=ledger.skew.copy(), open_interest=ledger.long_interest.copy(),
             index=self.marks.index.copy(), deposits=held,
         )  # fmt: skip
+
+    def _series(self, now: float) -> Series | None:
+        return self.options.series(now, self.marks.index) if self.options is not None else None
 
     def price(self, kind: str) -> Floats:
         """float64[M]: mark, index, oracle or last of its markets, USD."""
@@ -374,22 +381,8 @@ class Protocol:
         )  # fmt: skip
 
     def errors(self) -> dict[str, float]:
-        """What does not add up, as a fraction of the gross: cash, each collateral (and the worst negative balance
-        of an account in it), each market's positions."""
-        ledger = self.ledger
-        claims = float(ledger.quote.sum()) + self.fund + self.fees + self.bad_debt
-        cash = float(self.treasury.balance[self.holder, self.cash_token]) + self.remote.in_transit
-        gross = float(np.sum(np.abs(ledger.quote))) + abs(cash) + 1.0
-        found = {f"cash {self.spec.settlement}": (claims - cash) / gross}
-        for h, token in enumerate(self.coin_tokens):
-            claims = float(np.sum(ledger.coins[:, h])) + self.remote.pending(h)
-            held = float(self.treasury.balance[self.holder, token])
-            gross = abs(held) + abs(claims) + 1.0
-            found[f"collateral {self.asset_name(h)}"] = (claims - held) / gross
-            found[f"overdraft {self.asset_name(h)}"] = float(np.min(ledger.coins[:, h], initial=0.0)) / gross
-        for m, error in enumerate(ledger.errors()):
-            found[f"positions {self.markets[m]}"] = float(error)
-        return found
+        """What does not add up, as a fraction of the gross (`abm.protocol.balance`)."""
+        return errors(self)
 
     @property
     def street(self) -> int:

@@ -106,8 +106,8 @@ def deficits_are_paid(record: Record) -> None:
     assert both["deficit"].to_numpy() == pytest.approx(both["amount"].fill_null(0.0).to_numpy(), rel=1e-9, abs=1e-6)
 
 
-TRADES = ("open", "trade", "other_side", "adl", "handed_over")
-"""Events that change a position, at their price."""
+TRADES = ("open", "trade", "other_side", "adl", "handed_over", "expired")
+"""Events that change a position or a leg, at their price."""
 
 NOTICES = ("queued", "unqueued")
 """Events that tell of a claim, and book nothing."""

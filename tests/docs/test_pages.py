@@ -67,5 +67,6 @@ def test_the_order_of_the_clock_is_that_of_the_model() -> None:
     assert Turn.WORLD < Turn.AGENT < Turn.REST
 
 
-def test_every_kind_but_the_users_own_snapshot_lives_in_the_crash() -> None:
-    assert {agent.kind for agent in Scenario.load("crash").agents} == set(KINDS) - {"snapshot"}
+def test_every_kind_but_the_users_own_snapshot_lives_in_a_shipped_scenario() -> None:
+    kinds = {agent.kind for name in shipped_scenarios() for agent in Scenario.load(name).agents}
+    assert kinds == set(KINDS) - {"snapshot"}

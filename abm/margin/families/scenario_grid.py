@@ -45,6 +45,7 @@ class ScenarioGrid(Engine):
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self._last: tuple[Series, NDArray[np.bool_], Board] | None = None  # a block asks often for the same
 
     @classmethod
     def build(cls, parameters: ScenarioGridParameters, markets: Sequence[str], coins: Sequence[str]) -> Self:
@@ -54,7 +55,11 @@ class ScenarioGrid(Engine):
     def board(self, ledger: Ledger, terms: Terms, rows: Ints) -> Board:
         """What one option of each series that some rows hold is worth in every scenario."""
         series = terms.known.series
-        return board_of(self.plan, series, series_used(rows, ledger.leg_series, len(series)))
+        used = series_used(rows, ledger.leg_series, len(series))
+        last = self._last
+        if last is None or last[0] is not series or not np.array_equal(last[1], used):
+            last = self._last = series, used, board_of(self.plan, series, used)
+        return last[2]
 
     def _value(self, ledger: Ledger, terms: Terms, rows: Ints) -> tuple[Floats, Ints, Ints]:
         """The kernel's result, the worst scenarios and the worst joint ones."""

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from abm.chains.bridge import Bridge, Message, Refusal
 from abm.chains.chain import Chain
-from abm.spec import BridgeSpec, ChainSpec, Spans
+from abm.keys import Spans
+from abm.spec import BridgeSpec, ChainSpec
 
 End = Literal["source", "target"]
 
