@@ -126,6 +126,8 @@ def place(protocol: Protocol, asset: str, chain: str) -> int:
     """
     if (asset, chain) == (protocol.spec.settlement, protocol.chain):
         return -1
+    if (asset, chain) not in protocol.collaterals:
+        raise ValueError(f"{protocol.name} takes no {asset}@{chain}")
     return protocol.collaterals.index((asset, chain))
 
 

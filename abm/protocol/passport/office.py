@@ -51,7 +51,7 @@ class Office:
     links
         What it and other protocols owe each other.
     faults
-        Points at which it goes down once, with the time at which it is back: crashes to be planned from outside.
+        Points at which it goes down once, with seconds for how long: crashes to be planned from outside.
     down_until
         Seconds: before that it neither hears nor says nor does anything.
     """
@@ -67,8 +67,10 @@ class Office:
 
     def reaches(self, point: str) -> bool:
         """Whether it is up at a point; a planned crash happens here."""
-        self.down_until = max(self.down_until, self.faults.pop(point, -np.inf))
-        return bool(self.protocol.tape.time >= self.down_until)
+        now = self.protocol.tape.time
+        if point in self.faults:
+            self.down_until = max(self.down_until, now + self.faults.pop(point))
+        return bool(now >= self.down_until)
 
     # letters
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESEND", "Issue", "Source"]
 
-RESEND = 60.0
+RESEND = 240.0
 """Seconds after which what has not been answered is said again."""
 
 
