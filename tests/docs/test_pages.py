@@ -67,5 +67,7 @@ def test_the_order_of_the_clock_is_that_of_the_model() -> None:
     assert Turn.WORLD < Turn.AGENT < Turn.REST
 
 
-def test_every_kind_but_the_users_own_snapshot_lives_in_the_crash() -> None:
-    assert {agent.kind for agent in Scenario.load("crash").agents} == set(KINDS) - {"snapshot"}
+def test_every_kind_lives_in_the_crash_but_the_users_own_snapshot_and_the_migrant_of_the_passport() -> None:
+    kinds = {name: {agent.kind for agent in Scenario.load(name).agents} for name in ("crash", "passport")}
+    assert kinds["crash"] == set(KINDS) - {"snapshot", "migrant"}
+    assert "migrant" in kinds["passport"]
