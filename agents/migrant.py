@@ -38,7 +38,9 @@ class MigrantParams(Params):
     worth: NonNegative = Field(0.2, description="annual return on margin that is set free")
     horizon: Positive = Field(86400.0, description="seconds for which it expects differences to last")
     cost: NonNegative = Field(1.0, description="what a move costs it besides the fees of its chain, USD")
-    buffer: Annotated[float, Field(ge=1)] = Field(1.2, description="margin equity over initial margin that it wants there")
+    buffer: Annotated[float, Field(ge=1)] = Field(
+        1.2, description="margin equity over initial margin that it wants there"
+    )
     validity: Positive = Field(600.0, description="seconds for which its passports are good")
     rest: NonNegative = Field(600.0, description="seconds after a passport's end before it asks for another")
     latency: NonNegative = Field(0.5, description="seconds until a transaction reaches its chain")

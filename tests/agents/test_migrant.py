@@ -16,7 +16,14 @@ from tests.abm.protocol.passport.border import two_protocols
 
 def migrant(name: str = "mia", **params: Any) -> dict[str, Any]:
     """100,000 USD of BTC on 10,000: 5,000 of initial margin at harbor, 2,000 at reef; 3,000 are worth 16.44 USD in ten days."""
-    keys = {"protocol": "harbor", "others": ["reef"], "market": "BTC", "capital": 1e4, "leverage": 10.0, "horizon": 864_000.0}
+    keys = {
+        "protocol": "harbor",
+        "others": ["reef"],
+        "market": "BTC",
+        "capital": 1e4,
+        "leverage": 10.0,
+        "horizon": 864_000.0,
+    }
     return {"kind": "migrant", "name": name, "cadence": 10.0, "params": keys | params}
 
 
@@ -121,7 +128,10 @@ class TestComesBack:
 
 
 def test_its_wealth_is_the_same_before_on_the_way_and_after() -> None:
-    model = world(change={f"venues.{name}.markets.*.spread": 0.0 for name in ("harbor-book", "reef-book", "bourse")}, record={"agents": 1.0})
+    model = world(
+        change={f"venues.{name}.markets.*.spread": 0.0 for name in ("harbor-book", "reef-book", "bourse")},
+        record={"agents": 1.0},
+    )
     model.run()
     wealth = model.record()["agents"].filter(name="mia")["wealth"]
     assert the_migrant(model).moves == 1
@@ -131,7 +141,9 @@ def test_its_wealth_is_the_same_before_on_the_way_and_after() -> None:
 
 class TestMistakes:
     def test_an_unknown_protocol_is_answered_with_the_nearest(self) -> None:
-        with pytest.raises(ScenarioError, match=r"agents.mia.params.others: unknown protocol 'reff'; did you mean 'reef'"):
+        with pytest.raises(
+            ScenarioError, match=r"agents.mia.params.others: unknown protocol 'reff'; did you mean 'reef'"
+        ):
             world(migrant(others=["reff"]))
 
     def test_it_goes_elsewhere(self) -> None:

@@ -24,7 +24,16 @@ def test_every_step_is_told() -> None:
     text = PAGE.read_text(encoding="utf-8")
     told = set(re.findall(r"\*\*(\w+)\*\*", text.split("## Who stands")[0]))
     assert told == {"issued", "reserved", "refused", "committed", "void", "opened", "released", "closed"}
-    assert {point.split()[0] for point in POINTS} == {"issue", "reserve", "commit", "open", "void", "release", "close", "told"}
+    assert {point.split()[0] for point in POINTS} == {
+        "issue",
+        "reserve",
+        "commit",
+        "open",
+        "void",
+        "release",
+        "close",
+        "told",
+    }
 
 
 def test_what_is_not_answered_is_said_again_as_often_as_the_page_says() -> None:

@@ -50,8 +50,8 @@ def read(protocol: Protocol, row: int) -> Holdings:
     for market, slot in _open(ledger, row):
         funding = np.zeros(len(protocol.markets))
         funding[market] = ledger.slot_funding[row, slot]
-        size, entry = ledger.slot_size[row, slot : slot + 1], ledger.slot_entry[row, slot : slot + 1]
-        book.trade(np.array([0]), np.array([market]), -size, entry, funding, 0.0)
+        sizes, entries = np.array([-ledger.slot_size[row, slot]]), np.array([ledger.slot_entry[row, slot]])
+        book.trade(np.array([0]), np.array([market]), sizes, entries, funding, 0.0)
     coins = tuple((*protocol.collaterals[h], float(n)) for h, n in enumerate(ledger.coins[row]) if n != 0.0)
     return Holdings(float(book.quote[0]), tuple(found), coins, float(ledger.deposited[row]))
 

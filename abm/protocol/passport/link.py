@@ -6,8 +6,8 @@ each other.  It is the mutual offset of clearing houses (CME and SGX since 1984)
 one, and the two hold it between each other.
 
 What the links gain and lose is settled in cash.  Each side tells the other the equity of its link and what it has sent and
-received; the one that is better off pays half of the difference, so that what the two markets' marks and fundings differ
-by falls on both alike, and neither pays the same twice.
+received; the one that is better off pays half of the difference, and no more than its own link is worth, whatever the
+other says.  So what the two markets' marks and fundings differ by is not paid to and fro, and nothing is paid twice.
 """
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ class Links:
         return letter.at > newest
 
     def owed(self, letter: Letter) -> float:
-        """What this side owes by a statement of the other, with what is under way between them counted as arrived, USD;
-        nothing where it is no more than `LEAST`, or withdrawals wait for cash here."""
+        """What this side owes by a statement of the other, with what is under way between them counted as arrived, USD: no
+        more than its link is worth and than there is cash, and nothing below `LEAST` or while withdrawals wait here."""
         p, peer = self._protocol, letter.sender
         mine = self.equity(peer) + letter.paid - self.got[peer]
         theirs = letter.amount + self.paid[peer] - letter.got
         cash = max(float(p.treasury.balance[p.holder, p.cash_token]), 0.0)
-        owed = min(0.5 * (mine - theirs), cash)
+        owed = min(0.5 * (mine - theirs), mine, cash)
         return owed if owed > LEAST and not p.queue else 0.0
 
     def send(self, peer: str, amount: float) -> None:

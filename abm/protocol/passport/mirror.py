@@ -44,7 +44,11 @@ def escrow_errors(post: Post) -> dict[str, float]:
     found = {}
     for a, b in post.pairs():
         for source, target in ((a, b), (b, a)):
-            mine = [h for passport, h in post.in_transit() if (passport.source, passport.target) == (source.name, target.name)]
+            mine = [
+                h
+                for passport, h in post.in_transit()
+                if (passport.source, passport.target) == (source.name, target.name)
+            ]
             holder = source.treasury.holder(f"passport:{source.name}>{target.name}")
             for token, (asset, chain) in enumerate(source.treasury.tokens):
                 held = float(source.treasury.balance[holder, token])

@@ -109,7 +109,9 @@ class Post:
 
     def pairs(self) -> list[tuple[Protocol, Protocol]]:
         """Protocols between which something has moved, each pair once, in order of name."""
-        linked = {tuple(sorted((name, peer))) for name, office in self.offices.items() for peer in office.links.accounts}
+        linked = {
+            tuple(sorted((name, peer))) for name, office in self.offices.items() for peer in office.links.accounts
+        }
         return [(self._protocols[a], self._protocols[b]) for a, b in sorted(linked)]
 
     def phase(self, passport: Passport) -> str:

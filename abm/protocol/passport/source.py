@@ -165,9 +165,11 @@ class Source:
     def done(self, letter: Letter) -> None:
         """The target knows the end."""
         issue = self._named(letter)
-        if issue is not None and issue.phase != "locked" and self._office.reaches("close"):
-            if self.pending.pop(issue.passport.number, None) is not None:
-                self._office.log(issue.passport, "closed")
+        if issue is None or issue.phase == "locked" or issue.passport.number not in self.pending:
+            return
+        if self._office.reaches("close"):
+            del self.pending[issue.passport.number]
+            self._office.log(issue.passport, "closed")
 
     def _named(self, letter: Letter) -> Issue | None:
         """The issue that a letter is about, if it is about just what was issued."""

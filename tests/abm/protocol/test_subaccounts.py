@@ -95,11 +95,13 @@ class TestParcels:
         assert not bench.protocol.ledger.holds(bench.rows(second))[0]
         assert (bench.equity(first), bench.equity(second)) == (4500.0, 4000.0)
         assert carry_over(bench.protocol, first, third, Parcel(positions=((BTC, 0.25),))) == ""
-        assert bench.protocol.ledger.slot_entry[bench.row(third), 0] == pytest.approx((50_000.0 * 0.25 + 52_000.0 * 0.5) / 0.75)
+        assert bench.protocol.ledger.slot_entry[bench.row(third), 0] == pytest.approx(
+            (50_000.0 * 0.25 + 52_000.0 * 0.5) / 0.75
+        )
         bench.audit()
 
     def test_coins_go_too(self) -> None:
-        bench, first, second = two()
+        bench, _, second = two()
         third = bench.account("ann", number=2, coins={HOME: 2.0, AWAY: 100.0})
         assert carry_over(bench.protocol, third, second, Parcel(coins=((HOME, 1.5), (AWAY, 100.0)))) == ""
         assert bench.protocol.ledger.coins[bench.rows(third, second)].tolist() == [[0.5, 0.0], [1.5, 100.0]]

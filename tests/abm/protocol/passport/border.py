@@ -55,7 +55,7 @@ class Border:
     """
 
     def __init__(self, change: Mapping[str, Any] | None = None, **replace: Any) -> None:
-        free = {key: value for key, value in FREE.items()} | {"venues.reef-book.impact.enabled": False}
+        free = FREE | {"venues.reef-book.impact.enabled": False}
         free |= {"venues.reef-book.markets.*.spread": 0.0}
         scenario = Scenario.from_dict(two_protocols(**replace)).override(free | dict(change or {}))
         self.model = populate(CrossMarginModel(scenario))

@@ -1,6 +1,5 @@
 """What cannot happen, whatever fails: an account in two places or in none, positions or money lost, anything done twice."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -310,7 +309,11 @@ class TestForgery:
         border, ann = setting()
         passport = border.issued(ann)
         border.until(20.0)
-        for other in (replace(passport, holdings=FORGED_HOLDINGS), replace(passport, expiry=1e9), replace(passport, number=7)):
+        for other in (
+            replace(passport, holdings=FORGED_HOLDINGS),
+            replace(passport, expiry=1e9),
+            replace(passport, number=7),
+        ):
             self.forge(border, "accept", other, key_of("reef"), "reef", "harbor")
         assert border.table("passports", step="committed") == []
         assert watched(border, ann, 400.0) == "reef"

@@ -66,7 +66,9 @@ def test_entered_elsewhere_an_account_is_what_it_was(
     now = q.engine.assess(q.ledger, q.terms, np.array([at])).equity[0]
     assert now == pytest.approx(was, abs=1e-12 * scale)
     assert np.all(q.ledger.errors() == 0.0)
-    assert p.ledger.quote[[row[0], link]].sum() == pytest.approx(cash - sum(s * (e - first) for s, e in held), abs=1e-12 * scale)
+    assert p.ledger.quote[[row[0], link]].sum() == pytest.approx(
+        cash - sum(s * (e - first) for s, e in held), abs=1e-12 * scale
+    )
     assert q.ledger.quote[at] == -q.ledger.quote[other]
 
 
@@ -89,7 +91,9 @@ class TestFingerprint:
         border.harbor.settle_funding(0, 0.001)
         assert fingerprint(ledger, ledger.row(ann)) == before[0]
 
-    @pytest.mark.parametrize("what", ["quote", "coins", "deposited", "slot_size", "slot_entry", "slot_funding", "mode", "category"])
+    @pytest.mark.parametrize(
+        "what", ["quote", "coins", "deposited", "slot_size", "slot_entry", "slot_funding", "mode", "category"]
+    )
     def test_the_last_bit_of_anything_matters(self, what: str) -> None:
         border = Border()
         ann = border.account()

@@ -35,28 +35,45 @@ def statement(border: Border, amount: float, at: float = 1e6, paid: float = 0.0,
     return Letter("statement", "reef", "harbor", amount=amount, paid=paid, got=got, at=at)
 
 
-def test_half_of_the_difference_is_owed() -> None:
+def better_off(by: float) -> Border:
+    """Harbor's link is worth something."""
     border = moved()
+    p = border.harbor
+    p.ledger.quote[border.office("harbor").links.row("reef")] += by
+    p.fund -= by
+    return border
+
+
+def test_half_of_the_difference_is_owed() -> None:
+    border = better_off(500.0)
     links = border.office("harbor").links
-    assert links.owed(statement(border, -600.0)) == 300.0
+    assert links.owed(statement(border, -300.0)) == 400.0
+    assert links.owed(statement(border, 100.0)) == 200.0
     assert links.owed(statement(border, 600.0)) == 0.0
-    assert links.owed(statement(border, -1.0)) == 0.0
+    assert links.owed(statement(border, 498.0)) == 0.0
+
+
+def test_whatever_the_other_says_no_more_is_paid_than_ones_own_link_is_worth() -> None:
+    assert better_off(500.0).office("harbor").links.owed(statement(better_off(500.0), -1e9)) == 500.0
+    border = moved()
+    assert border.office("harbor").links.owed(statement(border, -1e9)) == 0.0
 
 
 def test_what_is_under_way_counts_as_arrived() -> None:
-    border = moved()
+    border = better_off(500.0)
     links = border.office("harbor").links
-    assert links.owed(statement(border, -600.0, got=9_800.0)) == 200.0
-    assert links.owed(statement(border, -600.0, paid=100.0)) == 350.0
+    assert links.owed(statement(border, -300.0, got=9_800.0)) == 300.0
+    assert links.owed(statement(border, -300.0, paid=100.0)) == 450.0
 
 
 def test_what_the_protocol_has_in_cash_is_the_most_and_withdrawals_come_first() -> None:
-    border = moved()
+    border = better_off(1e9)
     p, links = border.harbor, border.office("harbor").links
     cash = float(p.treasury.balance[p.holder, p.cash_token])
+    assert 0.0 < cash < 1e8
     assert links.owed(statement(border, -1e9)) == cash
     p.queue.append((1, 5.0))
-    assert links.owed(statement(border, -600.0)) == 0.0
+    assert links.owed(statement(border, -1e9)) == 0.0
 
 
 def test_an_old_statement_is_no_news() -> None:

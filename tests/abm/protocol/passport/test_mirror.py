@@ -18,19 +18,19 @@ def test_where_nothing_has_moved_there_is_nothing_to_look_at() -> None:
     assert border.world.post.offices == {}
 
 
-def at(time: float) -> tuple[Border, int]:
+def at(time: float) -> Border:
     data = {"protocols.reef.collateral": [{"asset": "ETH", "chain": "alpha", "bridge": "eth-span"}]}
     border = Border(data, bridges=BRIDGES)
     ann = border.account(coins={"ETH@alpha": 3.0})
     border.until(5.0)
     border.issued(ann)
     border.until(time)
-    return border, ann
+    return border
 
 
 @pytest.mark.parametrize("time", [80.0, 200.0])
 def test_a_position_that_one_of_the_links_has_lost_stops_the_run(time: float) -> None:
-    border, ann = at(time)
+    border = at(time)
     p = border.harbor
     p.ledger.slot_size[border.office("harbor").links.row("reef"), 0] += 0.25
     p.ledger.slot_size[p.street, 0] -= 0.25
@@ -39,7 +39,7 @@ def test_a_position_that_one_of_the_links_has_lost_stops_the_run(time: float) ->
 
 
 def test_coins_that_are_lost_on_the_way_stop_the_run() -> None:
-    border, ann = at(80.0)
+    border = at(80.0)
     treasury = border.world.treasury
     escrow, eth = treasury.holder("passport:harbor>reef"), treasury.token("ETH", "alpha")
     assert treasury.balance[escrow, eth] == 3.0

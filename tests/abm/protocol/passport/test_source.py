@@ -165,7 +165,11 @@ class TestVoid:
 
     def test_an_account_that_has_lost_what_the_target_asked_for_stays(self) -> None:
         """Told that reef asks for 5 % (2,500), it is worth 2,100 at the commit; harbor would be content with 600."""
-        change = {"protocols.reef.markets.*.imf": 0.05, "protocols.harbor.markets.*.imf": 0.03, "protocols.harbor.markets.*.mmf": 0.01}
+        change = {
+            "protocols.reef.markets.*.imf": 0.05,
+            "protocols.harbor.markets.*.imf": 0.03,
+            "protocols.harbor.markets.*.mmf": 0.01,
+        }
         fall = {"shocks": [{"name": "fall", "at": 40.0, "over": 5.0, "move": -0.01, "assets": ["BTC"]}]}
         border = Border(change, prices=fall)
         ann = border.account(deposit=2_600.0, held=[("BTC", 1.0)])

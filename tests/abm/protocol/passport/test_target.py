@@ -32,7 +32,13 @@ def test_the_targets_initial_margin_decides(deposit: float, goes: bool) -> None:
 
 def test_a_target_of_another_family_judges_by_its_own_rules() -> None:
     """Under the preset of Hyperliquid 33,000 USD need 0.825 % to 2.5 %: of 1,700 enough, which is the least at harbor."""
-    border = Border({"protocols.reef.preset": "hyperliquid", "protocols.reef.markets.*.imf": 0.05, "protocols.reef.markets.*.mmf": 0.03})
+    border = Border(
+        {
+            "protocols.reef.preset": "hyperliquid",
+            "protocols.reef.markets.*.imf": 0.05,
+            "protocols.reef.markets.*.mmf": 0.03,
+        }
+    )
     assert not border.reef.engine.linear
     ann = border.account(deposit=1_700.0)
     border.until(5.0)
