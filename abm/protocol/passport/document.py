@@ -34,6 +34,13 @@ class Holdings:
     coins: tuple[tuple[str, str, float], ...]
     deposited: float
 
+    def is_later(self, other: "Holdings") -> bool:
+        """Whether these are the same to the last bit, but for funding that has been paid meanwhile."""
+        ours, theirs = (
+            replace(h, positions=tuple(replace(x, accrued=0.0) for x in h.positions)) for h in (self, other)
+        )
+        return ours == theirs
+
 
 @dataclass(frozen=True, slots=True)
 class Passport:

@@ -123,9 +123,12 @@ class Target:
     # the decision
 
     def committed(self, letter: Letter, passport: Passport) -> None:
-        """The source has written the account off: open it."""
+        """The source has written the account off: open it, if it is the one that was reserved."""
         receipt = self.receipts.get((passport.source, passport.number))
-        if receipt is None or receipt.passport != passport or letter.holdings is None:
+        if receipt is None or receipt.passport != passport:
+            return
+        if letter.holdings is None or not letter.holdings.is_later(passport.holdings):
+            self._office.log(passport, "forged", letter.kind)
             return
         if receipt.phase == "reserved" and self._office.reaches("open"):
             self._open(receipt, letter.holdings)

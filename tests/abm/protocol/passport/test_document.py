@@ -38,3 +38,16 @@ def test_whatever_is_changed_in_its_passport_too(field: str) -> None:
     old = getattr(PASSPORT, field)
     new = OTHERS["holdings"] if field == "holdings" else old + "x" if isinstance(old, str) else old + 1
     assert not genuine(replace(LETTER, passport=replace(PASSPORT, **{field: new})), KEY)
+
+
+@pytest.mark.parametrize("field", ["cash", "coins", "deposited", "size", "entry", "asset"])
+def test_holdings_are_later_ones_of_the_same_if_only_funding_was_paid(field: str) -> None:
+    held = PASSPORT.holdings
+    (position,) = held.positions
+    assert replace(held, positions=(replace(position, accrued=7.0),)).is_later(held)
+    if field in ("size", "entry", "asset"):
+        old = getattr(position, field)
+        changed = replace(held, positions=(replace(position, **{field: "ETH" if field == "asset" else old + 1e-9}),))
+    else:
+        changed = replace(held, **{field: () if field == "coins" else getattr(held, field) + 1e-9})
+    assert not changed.is_later(held)

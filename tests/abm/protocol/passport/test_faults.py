@@ -327,6 +327,19 @@ class TestForgery:
         assert border.sizes(border.reef, ann) == {}
         assert watched(border, ann, 400.0) == "harbor"
 
+    def test_the_source_itself_opens_nothing_but_what_was_reserved(self) -> None:
+        """Its genuine commits of other holdings, or under another passport of the number, are none."""
+        border, ann = setting()
+        passport = border.issued(ann)
+        border.until(40.0)
+        before = books(border)
+        self.forge(border, "commit", passport, key_of("harbor"), "harbor", "reef")
+        other = replace(passport, holdings=FORGED_HOLDINGS)
+        self.forge(border, "commit", other, key_of("harbor"), "harbor", "reef")
+        self.forge(border, "void", other, key_of("harbor"), "harbor", "reef")
+        assert books(border) == before
+        assert watched(border, ann, 400.0) == "reef"
+
     def test_one_account_is_promised_to_one_protocol_at_a_time(self) -> None:
         border, ann = setting()
         border.issued(ann)

@@ -126,3 +126,20 @@ def test_a_forged_or_repeated_payment_does_not_exist_money_is_what_the_bridge_br
         border.office(letter.to).receive(letter)
     assert np.array_equal(border.reef.ledger.quote, before)
     assert reef.links.got == {"harbor": 10_000.0}
+
+
+def test_nothing_is_paid_while_an_account_is_on_its_way() -> None:
+    """Reef does not know yet that it owes for the second one."""
+    border = Border()
+    bob, ann = border.account("bob"), border.account()
+    border.until(5.0)
+    border.issued(bob)
+    border.until(200.0)
+    border.lose.append("commit")
+    border.issued(ann)
+    border.until(450.0)
+    assert border.where(ann) == ["transit"]
+    assert any(letter.sender == "reef" and letter.at > 300.0 for letter in border.letters)
+    assert border.office("harbor").links.paid == {"reef": 10_000.0}
+    border.until(900.0)
+    assert border.office("harbor").links.paid == {"reef": 20_000.0}

@@ -138,6 +138,20 @@ class TestVoid:
         assert border.table("passports", step="void")[0]["reason"] == "changed"
         border.audit()
 
+    @pytest.mark.parametrize("change", [traded, deposited, charged])
+    def test_a_change_a_moment_before_the_acceptance_is_seen(self, change: Callable[[Border, int], None]) -> None:
+        """The acceptance comes in the block at 66 s, before the protocol's own look at what has changed."""
+        border = Border()
+        ann = border.account()
+        border.until(5.0)
+        passport = border.issued(ann)
+        border.until(65.5)
+        border.enter(border.harbor)
+        change(border, ann)
+        border.until(66.0)
+        assert border.steps(passport) == ["issued", "reserved", "void"]
+        assert border.where(ann) == ["harbor"]
+
     def test_a_locked_account_is_liquidated_like_any_other_and_its_passport_is_void(self) -> None:
         """Of 2,000 USD, 3,000 are lost on 0.6 BTC; what the book closes was asked to move."""
         border = Border({"protocols.harbor.liquidation.route": "book"}, prices=FALL)
