@@ -14,7 +14,8 @@ def audit(world: World) -> dict[str, float]:
     """Each check with its error as a fraction of the gross; 0 is exact.
 
     `token`: balances against supply; `overdraft`: the worst negative balance of anybody but outside; `bridge`: the
-    lock against what the bridge says; `pool`: reserves against the books; the others are those of each protocol.
+    lock against what the bridge says; `pool`: reserves against the books; `link` and `transit`: what has moved between
+    protocols by passports; the others are those of each protocol.
     """
     treasury = world.treasury
     tokens = ["@".join(token) for token in treasury.tokens]
@@ -31,7 +32,7 @@ def audit(world: World) -> dict[str, float]:
         found[f"pool {venue} {asset}"] = (held - amount) / (abs(held) + abs(amount) + 1.0)
     for name, protocol in world.protocols.items():
         found |= {f"{name} {what}": e for what, e in protocol.errors().items()}
-    return found
+    return found | world.post.errors()
 
 
 def pool_reserves(world: World) -> dict[tuple[str, str], float]:

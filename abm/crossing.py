@@ -32,6 +32,7 @@ class Crossing:
         self._tape, self._treasury = tape, treasury
         self.bridges = dict(bridges)
         self._payloads: dict[tuple[str, int], _Payload] = {}
+        self._letters: dict[tuple[str, int], Callable[[], None]] = {}
 
     def tokens(self, bridge: Bridge) -> tuple[int, int]:
         """Columns of the asset at the bridge's source and target."""
@@ -91,10 +92,21 @@ class Crossing:
         self._tape.event("bridge_send", "", -1, "", bridge.spec.asset, -total, sent.id)
         return ""
 
+    def write(self, bridge: Bridge, *, to_target: bool, arrived: Callable[[], None]) -> str:
+        """Send a letter that carries nothing, read at its other end by `arrived`; empty, or why it was refused."""
+        sent = bridge.send(0.0, self._tape.time, kind="letter", to="target" if to_target else "source", tag=0)
+        if isinstance(sent, Refusal):
+            return str(sent.reason)
+        self._letters[bridge.spec.name, sent.id] = arrived
+        return ""
+
     def deliver(self, bridge: Bridge, now: float, to: End) -> None:
-        """In a block at one end of a bridge, mint or release there what has become final."""
+        """In a block at one end of a bridge, mint or release there what has become final, and read its letters."""
         for message in bridge.deliver(now, to):
             if message.kind == "state":
+                continue
+            if message.kind == "letter":
+                self._letters.pop((bridge.spec.name, message.id))()
                 continue
             payload = self._payloads.pop((bridge.spec.name, message.id), None)
             if payload is None:

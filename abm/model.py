@@ -246,6 +246,7 @@ class CrossMarginModel(mesa.Model):  # type: ignore[misc]
             if chain.name in (bridge.spec.source, bridge.spec.target):
                 world.crossing.deliver(bridge, now, "target" if chain.name == bridge.spec.target else "source")
         world.deliver_transfers()
+        world.post.work(chain.name, now)
         for protocol in here:
             run_block(protocol, world.episodes)
         if self.description.audit.interval == 0:

@@ -17,7 +17,7 @@ from abm.tables import TABLES
 
 __all__ = ["SCHEMA_VERSION", "Record", "claim_folder", "write_folder"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the tables and of the manifest."""
 
 

@@ -27,6 +27,7 @@ from abm.oracles.feed import Feed
 from abm.prices import PricePath
 from abm.protocol.breaches import Episodes
 from abm.protocol.options.settlement import open_board
+from abm.protocol.passport.post import Post
 from abm.protocol.protocol import Protocol
 from abm.scenario import Scenario
 from abm.spec import OracleSpec, ProtocolSpec
@@ -48,7 +49,7 @@ class World:
     """Everything that is acted on; see the modules of each part.
 
     `spots` are the spot books of each asset, `opening` the wealth of each inhabitant at the start, `voluntary` the
-    notional that each cohort has deleveraged by its own will (USD).
+    notional that each cohort has deleveraged by its own will (USD), `post` the offices for margin passports.
     """
 
     scenario: Scenario
@@ -73,6 +74,10 @@ class World:
     opening: dict[str, float] = field(default_factory=dict)
     voluntary: dict[str, float] = field(default_factory=dict)
     transfers: list[tuple[float, int, int, int, int, float]] = field(default_factory=list)
+    post: Post = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.post = Post(self.protocols, self.crossing, self._open_link)
 
     @property
     def now(self) -> float:
@@ -115,6 +120,13 @@ class World:
             ratio = self.books.variance[moves] / self.books.usual[moves] ** 2
             self._stress = (self.now, float(np.sqrt(np.mean(ratio))) - 1.0 if moves.any() else 0.0)
         return self._stress[1]
+
+    def _open_link(self, protocol: Protocol, peer: str) -> int:
+        """An account of a protocol's own for what it and another owe each other; its id."""
+        owner = owner_ids(f"link:{protocol.name}:{peer}")
+        holder, cohort = self.treasury.add_owners(owner), self.cohort(f"link:{protocol.name}:{peer}")
+        protocol.ledger.add(owner + 1, owner, holder, mode=SYSTEM, cohort=cohort, now=self.now)
+        return int(owner[0]) + 1
 
     # what inhabitants do
 

@@ -22,6 +22,7 @@ KINDS: dict[str, str] = {
     "late_topper": "agents.late_topper:LateTopper",
     "manipulator": "agents.manipulator:Manipulator",
     "market_maker": "agents.market_maker:MarketMaker",
+    "migrant": "agents.migrant:Migrant",
     "momentum": "agents.momentum:MomentumTrader",
     "option_buyer": "agents.option_buyer:OptionBuyer",
     "option_writer": "agents.option_writer:OptionWriter",

@@ -1,8 +1,8 @@
 """A lock-and-mint bridge: what is locked on the source chain is minted on the target, told by attested messages.
 
 A transfer to the target locks when sent and mints when delivered; one to the source burns when sent and releases when
-delivered.  Messages may also tell state (balances) and carry nothing.  A chain that is out sends none.  A message is
-ready once its origin's block is final and the relay delay has passed, and is delivered in a block of its destination
+delivered.  Messages may also tell state (balances), or be letters between contracts, and carry nothing.  A chain that
+is out sends none.  A message is ready once its origin's block is final and the relay delay has passed, and is delivered in a block of its destination
 when k of n verifiers attest it.  An attacker who holds k keys forges messages that nothing backs, and the bridge serves
 them like any other (Ronin in 2022: five keys of nine).
 
@@ -34,7 +34,7 @@ class Message:
 
     id: int
     """Counts the bridge's messages from 0."""
-    kind: Literal["transfer", "state", "forged"]
+    kind: Literal["transfer", "state", "letter", "forged"]
     sent: float
     to: End
     amount: float
@@ -94,7 +94,7 @@ class Bridge:
         return any(begin <= now < end for begin, end in self.spec.halts)
 
     def send(
-        self, amount: float, now: float, *, kind: Literal["transfer", "state"], to: End, tag: int
+        self, amount: float, now: float, *, kind: Literal["transfer", "state", "letter"], to: End, tag: int
     ) -> Message | Refusal:
         """Send a message: lock (to the target) or burn (to the source) the amount of a transfer.
 
@@ -238,8 +238,9 @@ class Bridge:
         return True
 
     def _enqueue(
-        self, kind: Literal["transfer", "state", "forged"], amount: float, now: float, to: End, tag: int, ready: float
-    ) -> Message:
+        self, kind: Literal["transfer", "state", "letter", "forged"], amount: float, now: float, to: End, tag: int,
+        ready: float,
+    ) -> Message:  # fmt: skip
         message = Message(len(self.messages), kind, now, to, amount, tag, ready)
         self.messages.append(message)
         insort(self._queue[to], (ready, message.id))
@@ -259,6 +260,7 @@ class Bridge:
         message.delivered = now
         if message.kind == "state":
             self._note(message, now)
+        if message.kind in ("state", "letter"):
             return
         if message.kind == "transfer":
             self.in_flight[message.to] = max(self.in_flight[message.to] - message.amount, 0.0)

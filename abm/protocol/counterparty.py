@@ -28,13 +28,19 @@ class Counterparty:
         self._sorted: dict[int, tuple[list[int], Floats]] = {}
 
     def quote(self, account: int, market: int, usd: float) -> None:
-        """A maker's depth within one per cent, on one side, USD; replaces its earlier quote."""
+        """A maker's depth within one per cent, on one side, USD; replaces its earlier quote.  A locked account has none."""
+        if account in self._protocol.locks:
+            usd = 0.0
         quotes = self._quotes.setdefault(market, {})
         quotes[account] = usd
         accounts = sorted(quotes)
         self._sorted[market] = accounts, np.array([quotes[a] for a in accounts])
         total = sum(quotes[a] for a in accounts)
         self._protocol.tape.books.set_maker_depth(int(self._protocol.books[market]), total)
+
+    def quotes(self, account: int) -> bool:
+        """Whether an account quotes anywhere."""
+        return any(quotes.get(account, 0.0) > 0.0 for quotes in self._quotes.values())
 
     def trade(self, rows: Ints, market: int, sizes: Floats, price: float, fee: float) -> tuple[Ints, Floats, Floats]:
         """Book the accounts' trades at a price, with a fee (fraction), and the opposite ones of makers and street: rows

@@ -55,6 +55,8 @@ class Protocol:
         Rows with negative free margin at the end of the last block, worst first by share of maintenance.
     stakes
         What closing those is about then, for keepers, who may bid whatever the protocol's own route.
+    locks
+        Ids of the accounts that neither trade nor pay out: a margin passport has been issued for them, or is awaited.
     queues
         Winners in order of auto-deleveraging, by market and side, as ranked in a block (`abm.protocol.adl`).
     """
@@ -98,6 +100,7 @@ class Protocol:
         self.fund = self.fees = self.bad_debt = self.queued = self.struck_off = 0.0
         self.deficits: dict[int, float] = {}
         self.queue: list[tuple[int, float]] = []
+        self.locks: set[int] = set()
         self.liquidatable: Ints = np.zeros(0, np.int64)
         self.stakes = Stakes(np.zeros(0), np.zeros(0), np.zeros(0))
         self.queues: dict[tuple[int, float], tuple[float, Ints]] = {}
@@ -319,6 +322,8 @@ class Protocol:
         ledger = self.ledger
         filled = np.zeros(len(rows))
         ok = self.admits(rows, markets, sizes)
+        if self.locks:
+            ok &= ~np.isin(ledger.id[rows], sorted(self.locks))
         order = np.argsort(ledger.id[rows], kind="stable")
         order = order[ok[order]]
         for market in sorted(set(markets[order].tolist())):

@@ -16,8 +16,11 @@ __all__ = ["serve_queue", "withdraw", "withdrawable"]
 
 
 def withdrawable(protocol: Protocol, row: int) -> float:
-    """What the initial margin leaves free in the settlement asset, less what waits in the queue already, USD."""
+    """What the initial margin leaves free in the settlement asset, less what waits in the queue already, USD; nothing of
+    an account that is locked."""
     account = int(protocol.ledger.id[row])
+    if account in protocol.locks:
+        return 0.0
     return max(0.0, _free(protocol, row) - sum(amount for who, amount in protocol.queue if who == account))
 
 

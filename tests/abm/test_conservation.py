@@ -106,7 +106,7 @@ def deficits_are_paid(record: Record) -> None:
     assert both["deficit"].to_numpy() == pytest.approx(both["amount"].fill_null(0.0).to_numpy(), rel=1e-9, abs=1e-6)
 
 
-TRADES = ("open", "trade", "other_side", "adl", "handed_over", "expired")
+TRADES = ("open", "trade", "other_side", "adl", "handed_over", "moved", "expired")
 """Events that change a position or a leg, at their price."""
 
 NOTICES = ("queued", "unqueued")
@@ -114,7 +114,7 @@ NOTICES = ("queued", "unqueued")
 
 
 def told_by_events(
-    record: Record,
+    record: Record, protocol: str = "harbor", home: str = "@alpha"
 ) -> tuple[dict[int, float], dict[tuple[int, str], float], dict[tuple[int, str], float]]:
     """Quote number, size by market, and coins by asset, of each account, from the table `events` alone.
 
@@ -124,8 +124,7 @@ def told_by_events(
     size: dict[tuple[int, str], float] = defaultdict(float)
     coins: dict[tuple[int, str], float] = defaultdict(float)
     funding: dict[str, float] = defaultdict(float)
-    home = "@alpha"
-    columns = record["events"].select("kind", "account", "market", "asset", "amount", "price")
+    columns = record["events"].filter(protocol=protocol).select("kind", "account", "market", "asset", "amount", "price")
     for kind, account, market, asset, amount, price in columns.iter_rows():
         if kind == "funding":
             funding[market] += amount
@@ -141,11 +140,11 @@ def told_by_events(
     return quote, size, coins
 
 
-def events_tell_all(model: CrossMarginModel, record: Record) -> None:
-    """What accounts have at the end follows from the events."""
-    p = model.world.protocols["harbor"]
+def events_tell_all(model: CrossMarginModel, record: Record, protocol: str = "harbor") -> None:
+    """What accounts of a protocol have at the end follows from the events."""
+    p = model.world.protocols[protocol]
     ledger = p.ledger
-    quote, size, coins = told_by_events(record)
+    quote, size, coins = told_by_events(record, protocol, f"@{p.chain}")
     ids = ledger.id.tolist()
     gross = 1.0 + np.sum(np.abs(ledger.quote))
     assert [quote[a] for a in ids] == pytest.approx(ledger.quote.tolist(), rel=1e-9, abs=1e-10 * gross)

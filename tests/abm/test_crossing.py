@@ -164,3 +164,33 @@ def test_a_bridge_onto_a_bridge_is_backed_all_the_way() -> None:
         assert world.bridges["span"].locked == on["alpha"] > 0.0
         assert world.bridges["arch"].locked == on["beta"] == on["alpha"] + 500.0
         assert sound(world)
+
+
+@pytest.mark.parametrize("to_target", [True, False])
+def test_a_letter_is_read_once_at_its_end_and_moves_nothing(world: World, to_target: bool) -> None:
+    read: list[float] = []
+    before = world.treasury.balance.copy()
+    assert world.crossing.write(bridge_of(world), to_target=to_target, arrived=lambda: read.append(world.now)) == ""
+    later(world, 29.0)
+    assert read == []
+    later(world, 1.0)
+    later(world, 50.0)
+    assert read == [30.0]
+    assert np.array_equal(world.treasury.balance, before)
+    assert sound(world)
+
+
+def test_a_letter_tells_no_state(world: World) -> None:
+    """What is known of remote collateral is as old as before."""
+    world.crossing.write(bridge_of(world), to_target=True, arrived=lambda: None)
+    later(world, 30.0)
+    assert bridge_of(world).last_state(world.now) == -float("inf")
+
+
+def test_a_letter_that_the_bridge_refuses_is_never_read() -> None:
+    made = small_world(change={"bridges.span.halts": [[0.0, 10.0]]}).world
+    made.crossing.back(made.bridges["span"])
+    read: list[float] = []
+    assert made.crossing.write(made.bridges["span"], to_target=True, arrived=lambda: read.append(0.0)) == "halted"
+    later(made, 100.0)
+    assert read == []
