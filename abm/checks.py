@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from abm.errors import nearest
 from abm.options_spec import MOST_SERIES
-from abm.spec import CollateralSpec, ProtocolSpec, VenueSpec
+from abm.protocol_spec import CollateralSpec, ProtocolSpec
+from abm.spec import VenueSpec
 
 if TYPE_CHECKING:
     from abm.scenario import Scenario

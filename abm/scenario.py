@@ -19,6 +19,7 @@ from abm.checks import check_scenario
 from abm.errors import ScenarioError, UserError, nearest
 from abm.forms import explain
 from abm.keys import Name, NonNegative
+from abm.protocol_spec import ProtocolSpec
 from abm.spec import (
     AgentSpec,
     AssetSpec,
@@ -28,7 +29,6 @@ from abm.spec import (
     ClockSpec,
     OracleSpec,
     PricesSpec,
-    ProtocolSpec,
     RecordSpec,
     Spec,
     VenueSpec,

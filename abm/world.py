@@ -29,8 +29,9 @@ from abm.protocol.breaches import Episodes
 from abm.protocol.options.settlement import open_board
 from abm.protocol.passport.post import Post
 from abm.protocol.protocol import Protocol
+from abm.protocol_spec import ProtocolSpec
 from abm.scenario import Scenario
-from abm.spec import OracleSpec, ProtocolSpec
+from abm.spec import OracleSpec
 from abm.tape import Cause, Tape
 from abm.treasury import Treasury
 from abm.venues.books import Books, Fill

@@ -26,7 +26,7 @@ from abm.protocol.liquidation import Stakes
 from abm.protocol.options.board import Board
 from abm.protocol.remote import Remote
 from abm.protocol.withdrawals import withdraw, withdrawable
-from abm.spec import ProtocolSpec
+from abm.protocol_spec import ProtocolSpec
 from abm.tape import Cause, Tape
 from abm.treasury import Treasury
 from abm.venues.mark import Marks

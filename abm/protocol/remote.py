@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.chains.bridge import Bridge, End
-from abm.spec import ProtocolSpec
+from abm.protocol_spec import ProtocolSpec
 
 __all__ = ["Remote"]
 

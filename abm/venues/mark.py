@@ -15,8 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from abm.errors import ScenarioError
+from abm.protocol_spec import ProtocolSpec
 from abm.scenario import Scenario
-from abm.spec import ProtocolSpec
 from abm.venues.books import Books
 
 __all__ = ["CODES", "FAIR", "LAST", "PEERS", "Basket", "Marks", "Term", "build_marks", "marks", "marks_python"]

@@ -4,7 +4,8 @@ import pydantic
 import pytest
 
 from abm import spec
-from abm.spec import BridgeSpec, ChainSpec, LiquidationSpec, PerpSpec, ShockSpec, Spec
+from abm.protocol_spec import LiquidationSpec, PerpSpec
+from abm.spec import BridgeSpec, ChainSpec, ShockSpec, Spec
 
 PIECES = [getattr(spec, name) for name in spec.__all__]
 
