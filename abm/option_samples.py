@@ -5,10 +5,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abm.ledger import SYSTEM
-from abm.margin.options.aggregate import per_protocol
+from abm.margin.options.aggregate import per_protocol, sheet
 from abm.margin.options.greeks import NAMES
 from abm.option_legs import holds_options, leg_sums
-from abm.protocol.options.board import Board, sheet
+from abm.protocol.options.board import Board
 from abm.protocol.options.exposure import account_greeks
 from abm.protocol.protocol import Protocol
 from abm.world import World

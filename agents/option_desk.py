@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 from abm.chains.chain import Inclusion
 from abm.errors import ScenarioError
 from abm.keys import NonNegative, Positive
+from abm.margin.options.aggregate import sheet
 from abm.margin.options.greeks import NAMES
 from abm.option_legs import legs_of, trade_legs
-from abm.protocol.options.board import sheet
 from abm.protocol.options.exposure import net_delta
 from abm.protocol.options.quoting import quote
 from abm.protocol.options.trading import board_of, open_options, trade_options

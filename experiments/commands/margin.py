@@ -13,6 +13,7 @@ __all__ = ["command"]
 
 PARTS = {
     "explain": "why: what each asset, position and scenario contributes",
+    "greeks": "first and second-order Greeks of each, and of all together",
     "stress": "the accounts under shocks, and the smallest shock that breaks them",
     "compare": "the same accounts under two presets or modes",
 }

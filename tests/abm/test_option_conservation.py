@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abm.errors import AuditError
+from abm.margin.options.aggregate import sheet
 from abm.model import CrossMarginModel, Turn
 from abm.option_legs import legs_of
-from abm.protocol.options.board import sheet
 from abm.protocol.options.trading import board_of, cross_options, trade_options
 from abm.record import Record
 from abm.timetable import on_grid

@@ -10,9 +10,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from abm.margin.options.greeks import NAMES
+from abm.margin.options.greeks import NAMES, greeks
+from abm.margin.options.smile import YEAR
+from abm.margin.state import Series
 
-__all__ = ["Legs", "per_account", "per_protocol", "sum_groups", "sum_groups_python", "sum_legs", "sum_legs_python"]
+__all__ = [
+    "Legs", "per_account", "per_protocol", "sheet", "sum_groups", "sum_groups_python", "sum_legs", "sum_legs_python",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +36,13 @@ class Legs:
                 f"account, series and size must be of one length, got {len(self.account)}, {len(self.series)} "
                 f"and {len(self.size)}"
             )
+
+
+def sheet(series: Series) -> Floats:
+    """float64[S, 15]: premium and Greeks of each series (`abm.margin.options.greeks`)."""
+    return greeks(
+        series.forward, series.strike, series.seconds / YEAR, series.vol, series.rate, series.call
+    )  # fmt: skip
 
 
 def sum_legs_python(account: Ints, series: Ints, size: Floats, underlying: Ints, table: Floats, out: Floats) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.margin.options.expiry import fixed_share, marked_forward
-from abm.margin.options.greeks import greeks
 from abm.margin.options.smile import YEAR, Smile
 from abm.margin.options.surface import Surface
 from abm.margin.state import Series
@@ -20,7 +19,7 @@ from abm.options_spec import OptionsSpec
 from abm.protocol.options.fixing import Fixing
 from abm.protocol.options.listing import Listing
 
-__all__ = ["Board", "sheet"]
+__all__ = ["Board"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,10 +98,3 @@ class Board:
         """float64[S]: move of each forward per move of its index."""
         open_ = 1.0 - fixed_share(series.seconds)
         return np.asarray(open_ * np.exp(series.rate * series.seconds / YEAR))
-
-
-def sheet(series: Series) -> Floats:
-    """float64[S, 15]: premium and Greeks of each series (`abm.margin.options.greeks`)."""
-    return greeks(
-        series.forward, series.strike, series.seconds / YEAR, series.vol, series.rate, series.call
-    )  # fmt: skip

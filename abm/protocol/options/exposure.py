@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from abm.margin.options.aggregate import Legs, per_account
+from abm.margin.options.aggregate import Legs, per_account, sheet
 from abm.margin.options.greeks import NAMES
 from abm.option_legs import legs_of
-from abm.protocol.options.board import sheet
 from abm.protocol.options.trading import board_of
 
 if TYPE_CHECKING:

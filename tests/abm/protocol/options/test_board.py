@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from abm.margin.options.aggregate import sheet
 from abm.margin.options.black76 import price
 from abm.margin.options.expiry import WINDOW, marked_forward
 from abm.margin.options.smile import YEAR
-from abm.protocol.options.board import sheet
 from tests.abm.protocol.options.worlds import EXPIRY, Desk
 
 
