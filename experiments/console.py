@@ -190,9 +190,12 @@ def figure(value: float | None) -> str:
     """An amount as a cell: cents, or six digits where it is small, a dash where there is none."""
     if value is None:
         return "-"
+    value = value if abs(value) > 1e-9 else 0.0  # a balance of rounding is none
     return f"{value:,.2f}" if abs(value) >= 100.0 or value == 0.0 else f"{value:,.6g}"
 
 
 def percent(value: float | None) -> str:
     """A part as a cell, in per cent with its sign; a dash where there is none."""
-    return "-" if value is None else f"{100.0 * value:.4g} %"
+    if value is None:
+        return "-"
+    return f"{100.0 * (value if abs(value) > 1e-12 else 0.0):.4g} %"

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from abm.margin.engine import Engine, UnknownAsset
 from abm.margin.families.isolated import Isolated
 from abm.margin.families.table import FAMILIES
 from abm.margin.liquidation_price import liquidation_price
+from abm.margin.portfolio.parameters import GridMarket, ScenarioGridParameters
 from abm.margin.preset import Preset
 from abm.margin.refusal import RefusedAccount
 from abm.margin.statement_file import Document, read_document
@@ -101,6 +102,7 @@ def value_document(text: str, place: str, preset: Preset, *, isolated: bool = Fa
     family = FAMILIES[preset.family]
     document = read_document(text, place, lends=family.lends)
     _check_kinds(document, place, preset)
+    preset = _with_futures(document, place, preset)
     engine: type[Engine] = Isolated.around(family) if isolated else family
     try:
         made = value(
@@ -133,6 +135,30 @@ def _check_kinds(document: Document, place: str, preset: Preset) -> None:
             )
 
 
+def _with_futures(document: Document, place: str, preset: Preset) -> Preset:
+    """The preset with the document's dated futures among its markets, each under the rules of its underlying."""
+    if not document.futures:
+        return preset
+    rules = preset.parameters
+    if not isinstance(rules, ScenarioGridParameters):
+        raise StatementError(
+            f"{place}: futures", f"preset {preset.name} has no dated futures", "leave them out, or take derive_pmrm"
+        )
+    added = {}
+    for i, (market, (underlying, seconds)) in enumerate(document.futures.items()):
+        if underlying not in rules.markets:
+            raise StatementError(
+                f"{place}: futures.{i}.underlying", f"preset {preset.name} has no market {underlying}",
+                nearest(underlying, rules.markets),
+            )  # fmt: skip
+        if market in rules.markets:
+            raise StatementError(
+                f"{place}: futures.{i}.market", f"preset {preset.name} has a market {market} already", "give another name"
+            )
+        added[market] = GridMarket(underlying=rules.markets[underlying].underlying, seconds=seconds)
+    return replace(preset, parameters=rules.model_copy(update={"markets": rules.markets | added}))
+
+
 def _unknown(document: Document, place: str, preset: Preset, error: UnknownAsset) -> StatementError:
     """Which account, and which key of it, holds what the preset does not have."""
     where = f"prices.{error.asset}" if error.what == "market" else f"collateral_prices.{error.asset}"
@@ -147,7 +173,7 @@ def _unknown(document: Document, place: str, preset: Preset, error: UnknownAsset
     return StatementError(
         f"{place}: {where}",
         f"preset {preset.name} has no {error.what} {error.asset}",
-        nearest(error.asset, error.known),
+        nearest(error.asset, error.known) if error.known else f"it has no {error.what} at all, leave it out",
     )
 
 

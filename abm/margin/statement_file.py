@@ -80,6 +80,15 @@ class _SeriesForm(_Form):
     vol_confidence: Share = 1.0
 
 
+class _FutureForm(_Form):
+    """A dated future: a market whose price, in `prices`, is a forward."""
+
+    market: str = Field(description="its name among the prices")
+    underlying: str
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(None, description="to expiry")
+    expiry: str | None = Field(None, description="instead: when, in ISO 8601; needs `time` at the top")
+
+
 class _MarketForm(_Form):
     skew: Number = Field(0.0, description="longs less shorts, coins")
     open_interest: NonNegative = Field(0.0, description="longs, coins")
@@ -112,6 +121,7 @@ class _DocumentForm(_Form):
     markets: dict[str, _MarketForm] = Field(default_factory=dict)
     tokens: dict[str, _TokenForm] = Field(default_factory=dict)
     series: tuple[_SeriesForm, ...] = Field((), strict=False)
+    futures: tuple[_FutureForm, ...] = Field((), strict=False, description="dated futures among the markets")
     accounts: tuple[_AccountForm, ...] = Field(strict=False, min_length=1)
 
 
@@ -120,7 +130,8 @@ class Document:
     """A document as read.
 
     `prices` and `coin_prices` are of what somebody holds, in the order of the columns; `volatility` of daily log returns
-    by asset may be empty; `quoted` says which accounts gave a quote number instead of cash.
+    by asset may be empty; `quoted` says which accounts gave a quote number instead of cash; `futures` the underlying and the
+    seconds to expiry of dated futures by market.
     """
 
     names: tuple[str, ...]
@@ -134,6 +145,7 @@ class Document:
     state: MarketState
     volatility: Mapping[str, float]
     correlation: float
+    futures: Mapping[str, tuple[str, float]]
 
 
 def read_document(text: str, place: str, *, lends: bool) -> Document:
@@ -185,7 +197,8 @@ class _Reader:
 
     def __init__(self, form: _DocumentForm, place: str, lends: bool) -> None:
         self.form, self.place, self.lends = form, place, lends
-        used = {p.market for a in form.accounts for p in a.positions} | {s.underlying for s in form.series}
+        used = {p.market for a in form.accounts for p in a.positions}
+        used |= {x.underlying for x in (*form.series, *form.futures)}
         held = {asset for account in form.accounts for asset in account.collateral}
         self.prices = {m: price for m, price in form.prices.items() if m in used}
         self.coins = [*(c for c in form.collateral_prices if c in held), *sorted(held - form.collateral_prices.keys())]
@@ -214,7 +227,7 @@ class _Reader:
             settlement=self.form.settlement, prices=self.prices, coin_prices=coin_prices,
             funding=np.array([self.form.funding.get(m, 0.0) for m in self.prices], dtype=np.float64),
             series_names=tuple(s.name for s in self.form.series), state=self.state(coin_prices),
-            volatility=dict(self.form.volatility), correlation=self.form.correlation,
+            volatility=dict(self.form.volatility), correlation=self.form.correlation, futures=self.futures(),
         )  # fmt: skip
 
     def coin_price(self, asset: str) -> float:
@@ -294,26 +307,40 @@ class _Reader:
         return Series(
             underlying=np.array([at[s.underlying] for s in forms], np.int16),
             call=np.array([s.type == "call" for s in forms], np.bool_), strike=_column([s.strike for s in forms]),
-            seconds=_column([self.seconds(i, s) for i, s in enumerate(forms)]),
+            seconds=_column([self.seconds(f"series.{i}", s, "series") for i, s in enumerate(forms)]),
             forward=_column([s.forward or index[s.underlying] for s in forms]), rate=_column([s.rate for s in forms]),
             vol=_column([s.vol for s in forms]), forward_confidence=_column([s.forward_confidence for s in forms]),
             rate_confidence=_column([s.rate_confidence for s in forms]),
             vol_confidence=_column([s.vol_confidence for s in forms]),
         )  # fmt: skip
 
-    def seconds(self, i: int, form: _SeriesForm) -> float:
-        """Seconds to a series' expiry, which must lie ahead."""
+    def futures(self) -> dict[str, tuple[str, float]]:
+        """Underlying and seconds to expiry of each dated future."""
+        made: dict[str, tuple[str, float]] = {}
+        for i, f in enumerate(self.form.futures):
+            for key, name in (("market", f.market), ("underlying", f.underlying)):
+                if name not in self.form.prices:
+                    raise self.error(f"futures.{i}.{key}", f"'{name}' has no price", nearest(name, self.form.prices))
+            if f.market in made:
+                raise self.error(f"futures.{i}.market", f"'{f.market}' is there twice", "keep one")
+            if f.market == f.underlying:
+                raise self.error(f"futures.{i}.underlying", "is the future itself", "name the market of its spot")
+            made[f.market] = (f.underlying, self.seconds(f"futures.{i}", f, "future"))
+        return made
+
+    def seconds(self, where: str, form: _SeriesForm | _FutureForm, what: str) -> float:
+        """Seconds to an expiry, which must lie ahead."""
         if (form.seconds is None) == (form.expiry is None):
-            raise self.error(f"series.{i}", "has not exactly one of seconds and expiry", "give one of them")
+            raise self.error(where, "has not exactly one of seconds and expiry", "give one of them")
         if form.seconds is not None:
             return form.seconds
         if self.form.time is None:
-            raise self.error(f"series.{i}.expiry", "is a date, and the document has no time", "add time, or seconds")
+            raise self.error(f"{where}.expiry", "is a date, and the document has no time", "add time, or seconds")
         ahead = (
-            self.moment(f"series.{i}.expiry", str(form.expiry)) - self.moment("time", self.form.time)
+            self.moment(f"{where}.expiry", str(form.expiry)) - self.moment("time", self.form.time)
         ).total_seconds()
         if ahead <= 0.0:
-            raise self.error(f"series.{i}.expiry", f"'{form.expiry}' is not after time", "leave expired series out")
+            raise self.error(f"{where}.expiry", f"'{form.expiry}' is not after time", f"leave the expired {what} out")
         return ahead
 
     def moment(self, where: str, text: str) -> datetime:

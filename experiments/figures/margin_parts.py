@@ -14,10 +14,10 @@ __all__ = ["parts_bars"]
 BARS = (("im", "initial margin", "sky", 1), ("mm", "maintenance margin", "red", 0))
 
 
-def parts_bars(parts: pl.DataFrame, title: str) -> Callable[[Shape], Figure]:
+def parts_bars(parts: pl.DataFrame, title: str, unit: str) -> Callable[[Shape], Figure]:
     """Two panels of bars, one row a part and a last one their sum: margin equity, and the requirements.
 
-    `parts` as `experiments.explaining.parts_table` gives them; `title` says whose they are, and in what.
+    `parts` as `experiments.explaining.parts_table` gives them; `title` says whose they are, `unit` in what.
     """
     rows = parts.to_dicts()
     names = [
@@ -44,8 +44,8 @@ def parts_bars(parts: pl.DataFrame, title: str) -> Callable[[Shape], Figure]:
                     right.annotate(
                         compact(value), (max(value, 0.0), i - lift), (4, 0), textcoords="offset points", va="center"
                     )
-        heading(left, f"margin equity of {title}")
-        heading(right, "requirements, the same unit")
+        heading(left, f"margin equity of {title}, {unit}")
+        heading(right, f"requirements, {unit}")
         left.set_yticks(at, [n.strip() for n in names])
         left.invert_yaxis()
         for axes in (left, right):
