@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from abm.model import Progress
 from abm.prices.shocks import unfelt_shocks
@@ -23,6 +24,7 @@ from experiments.sweep import SweepProgress
 __all__ = [
     "TwoBars",
     "clock",
+    "counted",
     "figure",
     "overrides",
     "percent",
@@ -159,14 +161,16 @@ class TwoBars:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table on standard output; numbers to the right."""
-    table = Table(title=title, title_justify="left")
+    """A table on standard output under its title, numbers to the right."""
+    table = Table()
     for i, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) or _looks_numeric(row[i]) for row in rows)
         table.add_column(name, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    console.print(Text(title, style="table.title"))
+    console.print(table)
 
 
 def _looks_numeric(cell: Any) -> bool:
@@ -192,6 +196,11 @@ def figure(value: float | None) -> str:
         return "-"
     value = value if abs(value) > 1e-9 else 0.0  # a balance of rounding is none
     return f"{value:,.2f}" if abs(value) >= 100.0 or value == 0.0 else f"{value:,.6g}"
+
+
+def counted(accounts: int) -> str:
+    """A number of accounts in words."""
+    return f"{accounts:,} account{'s' if accounts != 1 else ''}"
 
 
 def percent(value: float | None) -> str:

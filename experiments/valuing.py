@@ -53,14 +53,19 @@ class Valued:
 
     @property
     def covariance(self) -> Floats:
-        """float64[A, A] of the assets' daily log returns; the identity where no volatility is told."""
-        names = self.book.assets.names
-        if not self.document.volatility:
-            return np.eye(len(names))
-        sigma = np.array([self.document.volatility.get(name, 0.0) for name in names])
-        correlation = np.full((len(names), len(names)), self.document.correlation)
-        np.fill_diagonal(correlation, 1.0)
+        """float64[A, A] of the assets' daily log returns, a dated future's being its underlying's; volatilities of one and no
+        correlation where no volatility is told."""
+        told, names = self.document.volatility, self.spots
+        sigma = np.array([told[name] if told else 1.0 for name in names])
+        same = np.array([[one == other for other in names] for one in names], np.bool_).reshape(len(names), len(names))
+        correlation = np.where(same, 1.0, self.document.correlation if told else 0.0)
         return np.asarray(sigma[:, None] * correlation * sigma)
+
+    @property
+    def spots(self) -> list[str]:
+        """What each asset that can move moves with: itself, or the underlying of a dated future."""
+        futures = self.document.futures
+        return [futures[name][0] if name in futures else name for name in self.book.assets.names]
 
     @property
     def metric(self) -> str:
@@ -96,7 +101,7 @@ def value_document(text: str, place: str, preset: Preset, *, isolated: bool = Fa
     Raises
     ------
     StatementError
-        The document is wrong, the preset lacks one of its assets, its family has no options, or it cannot value one of the
+        The document is wrong, the preset lacks one of its assets, its family has no options or dated futures, or it cannot value one of the
         accounts.
     """
     family = FAMILIES[preset.family]
@@ -115,7 +120,12 @@ def value_document(text: str, place: str, preset: Preset, *, isolated: bool = Fa
         what, _, remedy = error.what.partition("; ")
         where = f"{place}: accounts.{error.row}.{error.key}"
         raise StatementError(where, what, remedy or "mend the account") from error
-    return Valued(preset, document, made)
+    valued = Valued(preset, document, made)
+    if document.volatility and (bare := next((n for n in valued.spots if n not in document.volatility), None)):
+        raise StatementError(
+            f"{place}: volatility", f"has none of {bare}, which is held", "add it, or leave volatility out"
+        )
+    return valued
 
 
 def _check_kinds(document: Document, place: str, preset: Preset) -> None:

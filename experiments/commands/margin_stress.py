@@ -76,10 +76,10 @@ def _pair(word: str) -> tuple[float, float]:
 
 
 def _tell(valued: "Valued", found: "Stressed") -> None:
-    from experiments.console import figure, percent, print_table
+    from experiments.console import counted, figure, percent, print_table
 
     print_table(
-        f"{len(valued.document.names)} accounts under {valued.preset.title}, {found.lead} shocked",
+        f"{counted(len(valued.document.names))} under {valued.preset.title}, {found.lead} shocked",
         ["price", "vol", "correlation", "own", "liquidatable", "of notional", "insolvent", "deficit (USD)", "worst health"],
         [
             (
@@ -109,7 +109,7 @@ def _tell(valued: "Valued", found: "Stressed") -> None:
 
 
 def _tell_protocol(frame: "pl.DataFrame", moves: list[str]) -> None:
-    from experiments.console import figure, percent, print_table
+    from experiments.console import counted, figure, percent, print_table
 
     print_table(
         "smallest shocks that break a part of the protocol",
@@ -126,7 +126,7 @@ def _tell_protocol(frame: "pl.DataFrame", moves: list[str]) -> None:
 
 def _frame(title: str, frame: "pl.DataFrame") -> None:
     """A frame as it is, its columns' names as words."""
-    from experiments.console import figure, print_table
+    from experiments.console import counted, figure, print_table
 
     def cell(value: Any) -> Any:
         return figure(value) if isinstance(value, float) or value is None else value
