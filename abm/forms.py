@@ -9,6 +9,9 @@ from abm.errors import UserError, nearest
 
 __all__ = ["explain"]
 
+MOST_SHOWN = 80
+"""Characters of a wrong value that an error shows."""
+
 
 def explain[E: UserError](
     form: type[BaseModel], error: ValidationError, place: str, mistake: type[E], *, join: str = ": "
@@ -61,7 +64,10 @@ def _shape(loc: list[str], kind: str, given: Any) -> tuple[str, str] | None:
 def _shown(error: ErrorDetails) -> str:
     """What was given, where that is a plain value."""
     given = error.get("input")
-    return f", got {given!r}" if isinstance(given, int | float | str | bool) else ""
+    if not isinstance(given, int | float | str | bool):
+        return ""
+    told = repr(given)
+    return f", got {told if len(told) <= MOST_SHOWN else told[:MOST_SHOWN] + '...'}"
 
 
 def _fields_at(form: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

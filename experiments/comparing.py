@@ -48,9 +48,13 @@ def _netted(side: Valued, which: str) -> pl.DataFrame:
     """`account, isolated, saving`, the last two ending in `_a` or `_b`, of the accounts of portfolio margin that hold anything."""
     found = netting_of(side, range(len(side.document.names)))
     if found is None:
-        found = pl.DataFrame(schema={"account": pl.String, "underlying": pl.String, "isolated": pl.Float64, "saving": pl.Float64})
+        found = pl.DataFrame(
+            schema={"account": pl.String, "underlying": pl.String, "isolated": pl.Float64, "saving": pl.Float64}
+        )
     whole = found.filter(pl.col("underlying") == "all")
-    return whole.select("account", pl.col("isolated").alias(f"isolated_{which}"), pl.col("saving").alias(f"saving_{which}"))
+    return whole.select(
+        "account", pl.col("isolated").alias(f"isolated_{which}"), pl.col("saving").alias(f"saving_{which}")
+    )
 
 
 def _valued(text: str, place: str, rules: str) -> Valued:

@@ -84,15 +84,22 @@ def read_accounts_json(path: Path) -> tuple[str, str]:
         It cannot be read.
     """
     if str(path) == "-":
-        return sys.stdin.read(), "standard input"
+        return _piped(), "standard input"
     try:
-        return path.read_text("utf-8"), str(path)
+        return path.read_text("utf-8-sig"), str(path)
     except OSError as error:
         raise StatementError(
             str(path), f"cannot be read ({error.strerror})", "give a JSON file, or - for a pipe"
         ) from error
     except UnicodeDecodeError as error:
         raise StatementError(str(path), "is no text in UTF-8", "give a JSON file") from error
+
+
+def _piped() -> str:
+    try:
+        return sys.stdin.read().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise StatementError("standard input", "is no text in UTF-8", "pipe a JSON document") from error
 
 
 def value_document(text: str, place: str, preset: Preset, *, isolated: bool = False) -> Valued:
@@ -163,7 +170,9 @@ def _with_futures(document: Document, place: str, preset: Preset) -> Preset:
             )  # fmt: skip
         if market in rules.markets:
             raise StatementError(
-                f"{place}: futures.{i}.market", f"preset {preset.name} has a market {market} already", "give another name"
+                f"{place}: futures.{i}.market",
+                f"preset {preset.name} has a market {market} already",
+                "give another name",
             )
         added[market] = GridMarket(underlying=rules.markets[underlying].underlying, seconds=seconds)
     return replace(preset, parameters=rules.model_copy(update={"markets": rules.markets | added}))

@@ -81,7 +81,7 @@ def _tell(a: str, b: str, frame: "pl.DataFrame", totals: "pl.DataFrame") -> None
 
 def _tell_netting(a: str, b: str, totals: "pl.DataFrame") -> None:
     """What portfolio margin saves, where one of the two is any."""
-    from experiments.console import counted, figure, percent, print_table
+    from experiments.console import figure, percent, print_table
 
     rows = [r for r in totals.iter_rows(named=True) if r["isolated"] is not None]
     if rows:

@@ -95,4 +95,6 @@ def _tell_netting(saved: "pl.DataFrame", unit: str) -> None:
             for r in saved.iter_rows(named=True)
         ],
     )  # fmt: skip
-    click.echo("isolated: the sum over positions, options and moving collateral, each alone; saving: what netting takes off")
+    click.echo(
+        "isolated: the sum over positions, options and moving collateral, each alone; saving: what netting takes off"
+    )

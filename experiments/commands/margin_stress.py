@@ -109,7 +109,7 @@ def _tell(valued: "Valued", found: "Stressed") -> None:
 
 
 def _tell_protocol(frame: "pl.DataFrame", moves: list[str]) -> None:
-    from experiments.console import counted, figure, percent, print_table
+    from experiments.console import figure, percent, print_table
 
     print_table(
         "smallest shocks that break a part of the protocol",
@@ -126,7 +126,7 @@ def _tell_protocol(frame: "pl.DataFrame", moves: list[str]) -> None:
 
 def _frame(title: str, frame: "pl.DataFrame") -> None:
     """A frame as it is, its columns' names as words."""
-    from experiments.console import counted, figure, print_table
+    from experiments.console import figure, print_table
 
     def cell(value: Any) -> Any:
         return figure(value) if isinstance(value, float) or value is None else value
