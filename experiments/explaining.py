@@ -54,7 +54,7 @@ def _name(valued: Valued, part: Part) -> str:
         return valued.valuation.markets[part.index]
     if part.kind == "option":
         return valued.document.series_names[part.index]
-    if part.index < 0:
+    if part.kind == "contingency" or part.index < 0:
         return part.note or valued.unit
     return valued.valuation.coins[part.index]
 

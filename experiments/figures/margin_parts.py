@@ -26,7 +26,8 @@ def parts_bars(parts: pl.DataFrame, title: str, unit: str) -> Callable[[Shape], 
     at = np.arange(len(rows))
 
     def draw(shape: Shape) -> Figure:
-        fig = figure(shape, 90 + 34 * len(rows))
+        fig = figure(shape, 116 + 34 * len(rows))
+        fig.suptitle(title, x=0.01, ha="left", fontsize=shape.font, wrap=True)
         left, right = fig.subplots(1, 2, sharey=True)
         worth = [r["margin_equity"] for r in rows]
         left.barh(at, worth, height=0.6, color=[colour("blue" if w >= 0 else "orange") for w in worth])
@@ -44,7 +45,7 @@ def parts_bars(parts: pl.DataFrame, title: str, unit: str) -> Callable[[Shape], 
                     right.annotate(
                         compact(value), (max(value, 0.0), i - lift), (4, 0), textcoords="offset points", va="center"
                     )
-        heading(left, f"margin equity of {title}, {unit}")
+        heading(left, f"margin equity, {unit}")
         heading(right, f"requirements, {unit}")
         left.set_yticks(at, [n.strip() for n in names])
         left.invert_yaxis()
