@@ -1,6 +1,6 @@
 """What is wrong with a filled-in form (a pydantic model), in one line for people."""
 
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -73,14 +73,17 @@ def _shown(error: ErrorDetails) -> str:
 def _fields_at(form: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     """Names of the keys allowed at a place in the nested models."""
     current: Any = form
+    named = False  # whether the next part is a name of the user's own
     for part in loc:
-        if isinstance(part, int):
+        if named or isinstance(part, int):
+            named = False
             continue
         field = current.model_fields.get(part)
         if field is None:
             return []
         inner = [a for a in get_args(field.annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
         current = inner[0] if inner else field.annotation
+        named = get_origin(field.annotation) is dict
     if not (isinstance(current, type) and issubclass(current, BaseModel)):
         return []
     return [f.alias or n for n, f in current.model_fields.items()]

@@ -27,7 +27,7 @@ def parts_bars(parts: pl.DataFrame, title: str, unit: str) -> Callable[[Shape], 
 
     def draw(shape: Shape) -> Figure:
         fig = figure(shape, 116 + 34 * len(rows))
-        fig.suptitle(title, x=0.01, ha="left", fontsize=shape.font, wrap=True)
+        fig.supxlabel(title, x=0.01, ha="left", fontsize=shape.font)
         left, right = fig.subplots(1, 2, sharey=True)
         worth = [r["margin_equity"] for r in rows]
         left.barh(at, worth, height=0.6, color=[colour("blue" if w >= 0 else "orange") for w in worth])

@@ -179,7 +179,10 @@ class TestNetting:
 
     def test_the_tables_show_it(self) -> None:
         book = written(UNIVERSAL)
-        for words in (("explain", book, "--protocol", "derive_pmrm"), ("compare", "derive_pmrm", "derive_pmrm:isolated", book)):
+        for words in (
+            ("explain", book, "--protocol", "derive_pmrm"),
+            ("compare", "derive_pmrm", "derive_pmrm:isolated", book),
+        ):
             out = crossfire("margin", *words).out
             for word in ("netting", "1,113.80", "342.82", "770.98", "69.22 %"):
                 assert word in out

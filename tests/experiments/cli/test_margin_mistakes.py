@@ -161,7 +161,9 @@ def test_as_many_legs_as_one_account_may_have_are_valued() -> None:
 def test_more_accounts_than_fit_sixteen_bits_are_valued() -> None:
     position = {"market": "BTC", "size": 1, "entry": 60_000}
     accounts = [{"cash": 1_000 + i, "positions": [position]} for i in range(40_000)]
-    answer = crossfire("margin", written({"prices": {"BTC": 60_000}, "accounts": accounts}), "--protocol", "dydx_v4", "--json")
+    answer = crossfire(
+        "margin", written({"prices": {"BTC": 60_000}, "accounts": accounts}), "--protocol", "dydx_v4", "--json"
+    )
     rows = json.loads(answer.out)
     assert len(rows) == 40_000
     assert (rows[-1]["account"], rows[-1]["equity"]) == ("39999", 40_999.0)
