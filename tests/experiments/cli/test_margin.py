@@ -6,10 +6,12 @@ import sys
 from io import StringIO
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import pytest
 
 from abm.margin.preset import shipped_presets
+from experiments import console
 from tests.experiments.cli.books import BOOKS, LINEAR, UNIVERSAL, put, written
 from tests.experiments.cli.command_line import Answer, crossfire, example
 from tests.experiments.cli.test_json import shape
@@ -23,7 +25,7 @@ CALL = math.exp(-0.05 * WEEK) * (
 )
 """Black-76 of the one option."""
 
-BY_HAND = {
+BY_HAND: dict[str, dict[str, float]] = {
     # WETH at 2,000 lends 0.805 and is liquidated at 0.83; the debt is 2,000.
     "aave_v3": {"equity": 2_000.0, "margin_equity": 0.83 * 4_000.0, "mm": 2_000.0, "im": 2_000.0 + 0.025 * 4_000.0},
     # The first tiers: 0.4 % of BTC up to 300,000 (less what smaller ones amount to), so 250 and 100.
@@ -44,9 +46,9 @@ BY_HAND = {
 }
 
 
-def told(answer: Answer) -> list[dict[str, object]]:
+def told(answer: Answer) -> list[dict[str, Any]]:
     assert (answer.code, answer.err) == (0, "")
-    rows: list[dict[str, object]] = json.loads(answer.out)
+    rows: list[dict[str, Any]] = json.loads(answer.out)
     return rows
 
 
@@ -74,7 +76,7 @@ class TestEveryPreset:
         explain = ("margin", "explain", book, "--protocol", preset, "--account", name)
         (one,) = told(crossfire(*explain, "--picture", "why.png", "--json"))
         assert one["account"] == name
-        last = one["parts"][-1]  # type: ignore[index]
+        last = one["parts"][-1]
         assert last["kind"] == "sum"
         for key in ("equity", "margin_equity", "im", "mm"):
             assert last[key] == pytest.approx(whole[key], rel=1e-9, abs=1e-12)
@@ -102,7 +104,7 @@ def test_prices_of_liquidation_and_bankruptcy_are_those_of_the_page() -> None:
     row = told(crossfire("margin", written(LINEAR), "--protocol", "dydx_v4", "--json"))[1]
     assert shape([row]) == shape(example("margin"))
     assert row == example("margin")[0]
-    (position,) = row["positions"]  # type: ignore[misc]
+    (position,) = row["positions"]
     # 3,000 + (p - 60,000) = 0.012 p, and 60,000 - 3,000.
     assert position["liquidation_price"] == pytest.approx(57_000.0 / 0.988, rel=1e-12)
     assert position["bankruptcy_price"] == pytest.approx(57_000.0, rel=1e-12)
@@ -157,7 +159,7 @@ class TestNetting:
 
     def test_the_future_is_shocked_as_its_forward(self) -> None:
         (one,) = told(crossfire("margin", "explain", written(UNIVERSAL), "--protocol", "derive_pmrm", "--json"))
-        rows = {(r["kind"], r["line"]): r for r in one["scenarios"] if r["worst"]}  # type: ignore[attr-defined]
+        rows = {(r["kind"], r["line"]): r for r in one["scenarios"] if r["worst"]}
         assert {r["spot"] for r in rows.values()} == {0.82}
         assert rows["position", "ETH-JAN"]["profit"] == pytest.approx(0.18 * 2_020.0)
         assert rows["position", "ETH"]["profit"] == pytest.approx(-0.18 * 2_000.0)
@@ -170,7 +172,7 @@ class TestNetting:
         book = written(UNIVERSAL)
         mm = told(crossfire("margin", book, "--protocol", "derive_pmrm", "--json"))[0]["mm"]
         (one,) = told(crossfire("margin", "explain", book, "--protocol", "derive_pmrm", "--json"))
-        whole = next(r for r in one["netting"] if r["underlying"] == "all")  # type: ignore[attr-defined]
+        whole = next(r for r in one["netting"] if r["underlying"] == "all")
         assert self.BASIS < 0.18 * 2_020.0
         assert whole["isolated"] == pytest.approx(self.PERP + self.DATED + self.COLLATERAL + option, rel=1e-12)
         assert whole["netted"] == pytest.approx(mm, rel=1e-12)
@@ -207,3 +209,29 @@ class TestNetting:
         row = told(crossfire("margin", written(hedged), "--protocol", "derive_pmrm", "--json"))[0]
         # Equity 10 - 20 (x - 1) is gone when both have risen by a half: ln 1.5 in units of 4 %.
         assert row["buffer"] == pytest.approx(0.4054651081 / 0.04, rel=1e-6)
+
+
+class TestTables:
+    """What a terminal of 80 columns shows: no figure is cut."""
+
+    def shown(
+        self,
+        columns: int,
+        names: list[str],
+        row: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> str:
+        monkeypatch.setattr(console, "PIPE_WIDTH", columns)
+        console.print_table("title", names, [row])
+        return str(capsys.readouterr().out)
+
+    @pytest.mark.parametrize("columns", [60, 80, 120])
+    def test_every_figure_is_whole(
+        self, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        names = ["account", *(f"a long name {i}" for i in range(7))]
+        row = ["desk", *(f"{12_345.67 + i:,.2f}" for i in range(7))]
+        out = self.shown(columns, names, row, monkeypatch, capsys)
+        assert all(cell in out for cell in row)
+        assert max(map(len, out.splitlines())) <= columns
