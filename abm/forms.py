@@ -1,6 +1,6 @@
 """What is wrong with a filled-in form (a pydantic model), in one line for people."""
 
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -8,6 +8,9 @@ from pydantic_core import ErrorDetails
 from abm.errors import UserError, nearest
 
 __all__ = ["explain"]
+
+MOST_SHOWN = 80
+"""Characters of a wrong value that an error shows."""
 
 
 def explain[E: UserError](
@@ -61,20 +64,26 @@ def _shape(loc: list[str], kind: str, given: Any) -> tuple[str, str] | None:
 def _shown(error: ErrorDetails) -> str:
     """What was given, where that is a plain value."""
     given = error.get("input")
-    return f", got {given!r}" if isinstance(given, int | float | str | bool) else ""
+    if not isinstance(given, int | float | str | bool):
+        return ""
+    told = repr(given)
+    return f", got {told if len(told) <= MOST_SHOWN else told[:MOST_SHOWN] + '...'}"
 
 
 def _fields_at(form: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     """Names of the keys allowed at a place in the nested models."""
     current: Any = form
+    named = False  # whether the next part is a name of the user's own
     for part in loc:
-        if isinstance(part, int):
+        if named or isinstance(part, int):
+            named = False
             continue
         field = current.model_fields.get(part)
         if field is None:
             return []
         inner = [a for a in get_args(field.annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
         current = inner[0] if inner else field.annotation
+        named = get_origin(field.annotation) is dict
     if not (isinstance(current, type) and issubclass(current, BaseModel)):
         return []
     return [f.alias or n for n, f in current.model_fields.items()]

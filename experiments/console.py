@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from abm.model import Progress
 from abm.prices.shocks import unfelt_shocks
@@ -23,6 +25,7 @@ from experiments.sweep import SweepProgress
 __all__ = [
     "TwoBars",
     "clock",
+    "counted",
     "figure",
     "overrides",
     "percent",
@@ -159,14 +162,52 @@ class TwoBars:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table on standard output; numbers to the right."""
-    table = Table(title=title, title_justify="left")
+    """A table on standard output under its title, numbers to the right."""
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    console.print(Text(title, style="table.title"))
+    table = _table(columns, rows)
+    if console.measure(table, options=console.options.update(max_width=10_000)).maximum <= console.width:
+        console.print(table)
+    elif _least_width(columns, rows) <= console.width:
+        console.print(
+            _table(columns, rows, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True)
+        )
+    else:  # so narrow that figures would be cut: a paragraph a row
+        for row in rows:
+            console.print(Text("; ".join(f"{name} {cell}" for name, cell in zip(columns, row, strict=True))))
+
+
+TEXT_WIDTH = 12
+"""Characters to which a column of words may shrink before a table is too wide."""
+
+
+def _least_width(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    """Characters that a slim table needs at least."""
+    longest = [max((len(str(row[i])) for row in rows), default=0) for i in range(len(columns))]
+    words = [max(map(len, name.split()), default=0) for name in columns]
+    cells = [n if _numeric(rows, i) else min(n, TEXT_WIDTH) for i, n in enumerate(longest)]
+    return sum(map(max, cells, words)) + 2 * len(columns) + 2
+
+
+def _numeric(rows: Sequence[Sequence[Any]], column: int) -> bool:
+    """Whether all cells of a column are figures, or none at all."""
+    cells = [row[column] for row in rows]
+    return any(cell != "-" for cell in cells) and all(
+        cell == "-" or isinstance(cell, int | float) or _looks_numeric(cell) for cell in cells
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], **look: Any) -> Table:
+    """A table whose numbers are never cut, where a terminal is as wide as they are; names of columns wrap between words."""
+    table = Table(**look)
     for i, name in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[i], int | float) or _looks_numeric(row[i]) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left")
+        numeric = _numeric(rows, i)
+        words = max(map(len, name.split()), default=0)
+        least = max(words, *(len(str(row[i])) for row in rows)) if numeric else words
+        table.add_column(Text(name), justify="right" if numeric else "left", min_width=least, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+        table.add_row(*(Text(str(cell)) for cell in row))
+    return table
 
 
 def _looks_numeric(cell: Any) -> bool:
@@ -190,9 +231,17 @@ def figure(value: float | None) -> str:
     """An amount as a cell: cents, or six digits where it is small, a dash where there is none."""
     if value is None:
         return "-"
+    value = value if abs(value) > 1e-9 else 0.0  # a balance of rounding is none
     return f"{value:,.2f}" if abs(value) >= 100.0 or value == 0.0 else f"{value:,.6g}"
+
+
+def counted(accounts: int) -> str:
+    """A number of accounts in words."""
+    return f"{accounts:,} account{'s' if accounts != 1 else ''}"
 
 
 def percent(value: float | None) -> str:
     """A part as a cell, in per cent with its sign; a dash where there is none."""
-    return "-" if value is None else f"{100.0 * value:.4g} %"
+    if value is None:
+        return "-"
+    return f"{100.0 * (value if abs(value) > 1e-12 else 0.0):.4g} %"

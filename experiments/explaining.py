@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from abm.errors import StatementError, nearest
 from abm.margin.engine import Part
 from abm.margin.families.scenario_grid import ScenarioGrid
 from abm.margin.portfolio.explain import scenario_table
+from abm.margin.portfolio.netting import netting
 from experiments.figures.margin_parts import parts_bars
 from experiments.figures.worst_scenario import worst_scenario
 from experiments.picture import save_picture_to
 from experiments.valuing import Valued
 
-__all__ = ["chosen_accounts", "draw_parts", "parts_table", "scenarios_of", "worst_rows"]
+__all__ = ["chosen_accounts", "draw_parts", "netting_of", "parts_table", "scenarios_of", "worst_rows"]
 
 
 def chosen_accounts(valued: Valued, place: str, name: str | None) -> list[int]:
@@ -52,7 +54,7 @@ def _name(valued: Valued, part: Part) -> str:
         return valued.valuation.markets[part.index]
     if part.kind == "option":
         return valued.document.series_names[part.index]
-    if part.index < 0:
+    if part.kind == "contingency" or part.index < 0:
         return part.note or valued.unit
     return valued.valuation.coins[part.index]
 
@@ -67,6 +69,17 @@ def scenarios_of(valued: Valued, row: int) -> pl.DataFrame | None:
     table = scenario_table(valuation.engine, valuation.ledger, valuation.terms, row)
     joined = table.join(names, on=["kind", "index"], how="left", maintain_order="left")
     return joined.with_columns(line=pl.coalesce("told", "line")).drop("told")
+
+
+def netting_of(valued: Valued, rows: Sequence[int]) -> pl.DataFrame | None:
+    """Maintenance margin of all together against the sum of each thing alone, as `abm.margin.portfolio.netting` says, accounts
+    by name; None for families without scenarios."""
+    valuation = valued.valuation
+    if not isinstance(valuation.engine, ScenarioGrid):
+        return None
+    found = netting(valuation.engine, valuation.ledger, valuation.terms, np.asarray(rows, np.int64))
+    names = dict(zip(valuation.ledger.id.tolist(), valued.document.names, strict=True))
+    return found.with_columns(pl.col("account").replace_strict(names, return_dtype=pl.String))
 
 
 def worst_rows(scenarios: pl.DataFrame) -> Sequence[Sequence[Any]]:
@@ -84,5 +97,5 @@ def draw_parts(valued: Valued, row: int, picture: Path) -> Path:
     """Draw an account's parts, or what its lines do in each scenario where the family has them, as PNG."""
     scenarios = scenarios_of(valued, row)
     drawn = worst_scenario(scenarios) if scenarios is not None and scenarios.height else None
-    title = f"{valued.document.names[row]} under {valued.preset.title}, {valued.unit}"
-    return save_picture_to(picture, drawn or parts_bars(parts_table(valued, row), title))
+    title = f"{valued.document.names[row]} under {valued.preset.title}"
+    return save_picture_to(picture, drawn or parts_bars(parts_table(valued, row), title, valued.unit))

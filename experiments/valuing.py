@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from abm.margin.engine import Engine, UnknownAsset
 from abm.margin.families.isolated import Isolated
 from abm.margin.families.table import FAMILIES
 from abm.margin.liquidation_price import liquidation_price
+from abm.margin.portfolio.parameters import GridMarket, ScenarioGridParameters
 from abm.margin.preset import Preset
 from abm.margin.refusal import RefusedAccount
 from abm.margin.statement_file import Document, read_document
@@ -52,14 +53,19 @@ class Valued:
 
     @property
     def covariance(self) -> Floats:
-        """float64[A, A] of the assets' daily log returns; the identity where no volatility is told."""
-        names = self.book.assets.names
-        if not self.document.volatility:
-            return np.eye(len(names))
-        sigma = np.array([self.document.volatility.get(name, 0.0) for name in names])
-        correlation = np.full((len(names), len(names)), self.document.correlation)
-        np.fill_diagonal(correlation, 1.0)
+        """float64[A, A] of the assets' daily log returns, a dated future's being its underlying's; volatilities of one and no
+        correlation where no volatility is told."""
+        told, names = self.document.volatility, self.spots
+        sigma = np.array([told[name] if told else 1.0 for name in names])
+        same = np.array([[one == other for other in names] for one in names], np.bool_).reshape(len(names), len(names))
+        correlation = np.where(same, 1.0, self.document.correlation if told else 0.0)
         return np.asarray(sigma[:, None] * correlation * sigma)
+
+    @property
+    def spots(self) -> list[str]:
+        """What each asset that can move moves with: itself, or the underlying of a dated future."""
+        futures = self.document.futures
+        return [futures[name][0] if name in futures else name for name in self.book.assets.names]
 
     @property
     def metric(self) -> str:
@@ -78,9 +84,9 @@ def read_accounts_json(path: Path) -> tuple[str, str]:
         It cannot be read.
     """
     if str(path) == "-":
-        return sys.stdin.read(), "standard input"
+        return _piped(), "standard input"
     try:
-        return path.read_text("utf-8"), str(path)
+        return path.read_text("utf-8-sig"), str(path)
     except OSError as error:
         raise StatementError(
             str(path), f"cannot be read ({error.strerror})", "give a JSON file, or - for a pipe"
@@ -89,18 +95,26 @@ def read_accounts_json(path: Path) -> tuple[str, str]:
         raise StatementError(str(path), "is no text in UTF-8", "give a JSON file") from error
 
 
+def _piped() -> str:
+    try:
+        return sys.stdin.read().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise StatementError("standard input", "is no text in UTF-8", "pipe a JSON document") from error
+
+
 def value_document(text: str, place: str, preset: Preset, *, isolated: bool = False) -> Valued:
     """Read a document and value its accounts, each position alone with its part of the collateral where `isolated`.
 
     Raises
     ------
     StatementError
-        The document is wrong, the preset lacks one of its assets, its family has no options, or it cannot value one of the
+        The document is wrong, the preset lacks one of its assets, its family has no options or dated futures, or it cannot value one of the
         accounts.
     """
     family = FAMILIES[preset.family]
     document = read_document(text, place, lends=family.lends)
     _check_kinds(document, place, preset)
+    preset = _with_futures(document, place, preset)
     engine: type[Engine] = Isolated.around(family) if isolated else family
     try:
         made = value(
@@ -113,7 +127,12 @@ def value_document(text: str, place: str, preset: Preset, *, isolated: bool = Fa
         what, _, remedy = error.what.partition("; ")
         where = f"{place}: accounts.{error.row}.{error.key}"
         raise StatementError(where, what, remedy or "mend the account") from error
-    return Valued(preset, document, made)
+    valued = Valued(preset, document, made)
+    if document.volatility and (bare := next((n for n in valued.spots if n not in document.volatility), None)):
+        raise StatementError(
+            f"{place}: volatility", f"has none of {bare}, which is held", "add it, or leave volatility out"
+        )
+    return valued
 
 
 def _check_kinds(document: Document, place: str, preset: Preset) -> None:
@@ -133,6 +152,32 @@ def _check_kinds(document: Document, place: str, preset: Preset) -> None:
             )
 
 
+def _with_futures(document: Document, place: str, preset: Preset) -> Preset:
+    """The preset with the document's dated futures among its markets, each under the rules of its underlying."""
+    if not document.futures:
+        return preset
+    rules = preset.parameters
+    if not isinstance(rules, ScenarioGridParameters):
+        raise StatementError(
+            f"{place}: futures", f"preset {preset.name} has no dated futures", "leave them out, or take derive_pmrm"
+        )
+    added = {}
+    for i, (market, (underlying, seconds)) in enumerate(document.futures.items()):
+        if underlying not in rules.markets:
+            raise StatementError(
+                f"{place}: futures.{i}.underlying", f"preset {preset.name} has no market {underlying}",
+                nearest(underlying, rules.markets),
+            )  # fmt: skip
+        if market in rules.markets:
+            raise StatementError(
+                f"{place}: futures.{i}.market",
+                f"preset {preset.name} has a market {market} already",
+                "give another name",
+            )
+        added[market] = GridMarket(underlying=rules.markets[underlying].underlying, seconds=seconds)
+    return replace(preset, parameters=rules.model_copy(update={"markets": rules.markets | added}))
+
+
 def _unknown(document: Document, place: str, preset: Preset, error: UnknownAsset) -> StatementError:
     """Which account, and which key of it, holds what the preset does not have."""
     where = f"prices.{error.asset}" if error.what == "market" else f"collateral_prices.{error.asset}"
@@ -147,7 +192,7 @@ def _unknown(document: Document, place: str, preset: Preset, error: UnknownAsset
     return StatementError(
         f"{place}: {where}",
         f"preset {preset.name} has no {error.what} {error.asset}",
-        nearest(error.asset, error.known),
+        nearest(error.asset, error.known) if error.known else f"it has no {error.what} at all, leave it out",
     )
 
 

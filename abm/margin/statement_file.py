@@ -4,115 +4,31 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from abm.errors import StatementError, nearest
 from abm.forms import explain
 from abm.margin.state import MarketState, Series
 from abm.margin.statement import Leg, Position, Statement
+from abm.margin.statement_form import (
+    MOST_LEGS,
+    AccountForm,
+    DocumentForm,
+    FutureForm,
+    LegForm,
+    MarketForm,
+    PositionForm,
+    SeriesForm,
+    TokenForm,
+)
 
 __all__ = ["MOST_LEGS", "Document", "read_document"]
 
 Floats = NDArray[np.float64]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-MOST_LEGS = 1024
-"""Positions, and options, that one account may hold."""
-
-
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _PositionForm(_Form):
-    market: str
-    size: Number = Field(description="signed, coins (inverse contracts: USD)")
-    entry: Positive | None = Field(None, description="mean entry price, USD; needed beside `cash`")
-    funding: Number | None = Field(None, description="cumulative funding at entry, USD a coin")
-
-
-class _LegForm(_Form):
-    series: str = Field(description="name of one of the series")
-    size: Number
-    entry: NonNegative = Field(0.0, description="mean premium paid for one, USD")
-
-
-class _AccountForm(_Form):
-    account: str | int | None = Field(None, description="its name; its place in the list by default")
-    cash: Number | None = Field(None, description="settlement asset before unrealised profit")
-    quote: Number | None = Field(None, description="instead of cash: the balance when entry values are paid out of it")
-    collateral: dict[str, Number] = Field(default_factory=dict)
-    positions: tuple[_PositionForm, ...] = Field((), strict=False, max_length=MOST_LEGS)
-    options: tuple[_LegForm, ...] = Field((), strict=False, max_length=MOST_LEGS)
-    category: Annotated[int, Field(ge=0, le=127)] = Field(0, description="a lender's category (e-mode)")
-
-    @model_validator(mode="after")
-    def _one_of(self) -> "_AccountForm":
-        if self.cash is not None and self.quote is not None:
-            raise ValueError("has both cash and quote; give one of them")
-        names = [p.market for p in self.positions]
-        if twice := next((n for n in names if names.count(n) > 1), None):
-            raise ValueError(f"has two positions in {twice}; net them into one")
-        if self.quote is None and (bare := next((p.market for p in self.positions if p.entry is None), None)):
-            raise ValueError(f"has cash and a position in {bare} without entry; give entry, or quote instead of cash")
-        return self
-
-
-class _SeriesForm(_Form):
-    name: str
-    underlying: str
-    type: Literal["call", "put"]
-    strike: Positive
-    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(None, description="to expiry")
-    expiry: str | None = Field(None, description="instead: when, in ISO 8601; needs `time` at the top")
-    forward: Positive | None = Field(None, description="USD; the underlying's index by default")
-    rate: Number = 0.0
-    vol: Positive = Field(description="implied volatility a year")
-    forward_confidence: Share = 1.0
-    rate_confidence: Share = 1.0
-    vol_confidence: Share = 1.0
-
-
-class _MarketForm(_Form):
-    skew: Number = Field(0.0, description="longs less shorts, coins")
-    open_interest: NonNegative = Field(0.0, description="longs, coins")
-    index: Positive | None = Field(None, description="price of the underlying, USD; the market's own by default")
-    stable: Positive | None = Field(None, description="slow price, USD; the market's own by default")
-    index_confidence: Share = 1.0
-    perp_confidence: Share = 1.0
-    pool_long: NonNegative = Field(0.0, description="what backs the longs' profits, USD")
-    pool_short: NonNegative = 0.0
-
-
-class _TokenForm(_Form):
-    deposits: NonNegative = Field(0.0, description="of everybody, coins")
-    borrows: NonNegative = 0.0
-    stable: Positive | None = Field(None, description="slow price, USD; the token's own by default")
-    confidence: Share = 1.0
-
-
-class _DocumentForm(_Form):
-    settlement: str = Field("USDC", description="name of the settlement asset")
-    settlement_price: Positive = 1.0
-    time: str | None = Field(None, description="now, in ISO 8601")
-    prices: dict[str, Positive] = Field(default_factory=dict, description="of the markets, USD")
-    collateral_prices: dict[str, Positive] = Field(
-        default_factory=dict, description="USD; the market's own where one of that name is there"
-    )
-    funding: dict[str, Number] = Field(default_factory=dict, description="cumulative funding, USD a coin long")
-    volatility: dict[str, Positive] = Field(default_factory=dict, description="of daily log returns")
-    correlation: Annotated[float, Field(gt=-1, lt=1)] = Field(0.0, description="of any two assets' returns")
-    markets: dict[str, _MarketForm] = Field(default_factory=dict)
-    tokens: dict[str, _TokenForm] = Field(default_factory=dict)
-    series: tuple[_SeriesForm, ...] = Field((), strict=False)
-    accounts: tuple[_AccountForm, ...] = Field(strict=False, min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +36,8 @@ class Document:
     """A document as read.
 
     `prices` and `coin_prices` are of what somebody holds, in the order of the columns; `volatility` of daily log returns
-    by asset may be empty; `quoted` says which accounts gave a quote number instead of cash.
+    by asset may be empty; `quoted` says which accounts gave a quote number instead of cash; `futures` the underlying and the
+    seconds to expiry of dated futures by market.
     """
 
     names: tuple[str, ...]
@@ -134,6 +51,7 @@ class Document:
     state: MarketState
     volatility: Mapping[str, float]
     correlation: float
+    futures: Mapping[str, tuple[str, float]]
 
 
 def read_document(text: str, place: str, *, lends: bool) -> Document:
@@ -152,19 +70,43 @@ def read_document(text: str, place: str, *, lends: bool) -> Document:
         It is no JSON, a key is unknown, missing or out of range, a name is not defined, a balance is negative where none
         can be, or an expiry is past.
     """
+    if not text.strip():
+        raise StatementError(place, "is empty", 'write {"prices": {...}, "accounts": [...]}')
     try:
         raw = json.loads(text, object_pairs_hook=_no_doubles)
     except _DoubleKey as error:
         raise StatementError(place, f"has the key '{error}' twice in one table", "keep one") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise StatementError(place, "is no JSON (tables in tables without end)", "mend the syntax") from error
+    except json.JSONDecodeError as error:
         raise StatementError(place, f"is no JSON ({error})", "mend the syntax") from error
+    except ValueError as error:
+        raise StatementError(place, "has a number of thousands of digits", "write it in a few") from error
     if not isinstance(raw, dict):
         raise StatementError(place, "is no table of keys", 'write {"prices": {...}, "accounts": [...]}')
     try:
-        form = _DocumentForm.model_validate(raw)
+        form = DocumentForm.model_validate(raw)
     except ValidationError as error:
-        raise explain(_DocumentForm, error, place, StatementError) from error
+        raise _misshapen(error, place) or explain(DocumentForm, error, place, StatementError) from error
     return _Reader(form, place, lends).document()
+
+
+def _misshapen(error: ValidationError, place: str) -> StatementError | None:
+    """What is wrong, in the words of JSON, where a table or a list stands for something else, or a list is too long."""
+    found = error.errors()
+    if any(e["type"] == "extra_forbidden" for e in found):
+        return None
+    first = found[0]
+    where = f"{place}: {'.'.join(str(part) for part in first['loc'])}"
+    match first["type"]:
+        case "too_long":
+            many, most = first["ctx"]["actual_length"], first["ctx"]["max_length"]
+            return StatementError(where, f"are {many:,}, and {most:,} are the most", "split them between accounts")
+        case "tuple_type":
+            return StatementError(where, "is no list", "write [...]")
+        case "model_type" | "dict_type":
+            return StatementError(where, "is no table of keys", 'write {"key": value}')
+    return None
 
 
 class _DoubleKey(Exception):
@@ -183,9 +125,10 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class _Reader:
     """Names resolved against each other."""
 
-    def __init__(self, form: _DocumentForm, place: str, lends: bool) -> None:
+    def __init__(self, form: DocumentForm, place: str, lends: bool) -> None:
         self.form, self.place, self.lends = form, place, lends
-        used = {p.market for a in form.accounts for p in a.positions} | {s.underlying for s in form.series}
+        used = {p.market for a in form.accounts for p in a.positions}
+        used |= {s.underlying for s in form.series} | {f.underlying for f in form.futures}
         held = {asset for account in form.accounts for asset in account.collateral}
         self.prices = {m: price for m, price in form.prices.items() if m in used}
         self.coins = [*(c for c in form.collateral_prices if c in held), *sorted(held - form.collateral_prices.keys())]
@@ -206,15 +149,17 @@ class _Reader:
                     f"tokens.{name}", "is neither the settlement asset nor collateral", "add it to collateral_prices"
                 )
         names = [str(a.account if a.account is not None else i) for i, a in enumerate(self.form.accounts)]
+        seen: set[str] = set()
         for i, name in enumerate(names):
-            if name in names[:i]:
+            if name in seen:
                 raise self.error(f"accounts.{i}.account", f"'{name}' is there twice", "give every account its own name")
+            seen.add(name)
         return Document(
             names=tuple(names), quoted=tuple(a.quote is not None for a in self.form.accounts), statements=tuple(self.statement(i, a) for i, a in enumerate(self.form.accounts)),
             settlement=self.form.settlement, prices=self.prices, coin_prices=coin_prices,
             funding=np.array([self.form.funding.get(m, 0.0) for m in self.prices], dtype=np.float64),
             series_names=tuple(s.name for s in self.form.series), state=self.state(coin_prices),
-            volatility=dict(self.form.volatility), correlation=self.form.correlation,
+            volatility=dict(self.form.volatility), correlation=self.form.correlation, futures=self.futures(),
         )  # fmt: skip
 
     def coin_price(self, asset: str) -> float:
@@ -227,7 +172,7 @@ class _Reader:
             )
         return price
 
-    def statement(self, i: int, form: _AccountForm) -> Statement:
+    def statement(self, i: int, form: AccountForm) -> Statement:
         """One account, checked against the names of the document."""
         for asset, amount in form.collateral.items():
             if amount < 0.0 and not self.lends:
@@ -242,7 +187,7 @@ class _Reader:
             cash = form.quote + sum(p.size * (p.entry - p.funding) for p in positions)
         return Statement(cash, dict(form.collateral), positions, legs, form.category)
 
-    def position(self, i: int, k: int, form: _PositionForm) -> Position:
+    def position(self, i: int, k: int, form: PositionForm) -> Position:
         if form.market not in self.prices:
             raise self.error(
                 f"accounts.{i}.positions.{k}.market",
@@ -252,7 +197,7 @@ class _Reader:
         funding = form.funding if form.funding is not None else self.form.funding.get(form.market, 0.0)
         return Position(form.market, form.size, form.entry or self.prices[form.market], funding)
 
-    def leg(self, i: int, k: int, form: _LegForm) -> Leg:
+    def leg(self, i: int, k: int, form: LegForm) -> Leg:
         if form.series not in self.series_at:
             raise self.error(
                 f"accounts.{i}.options.{k}.series", f"'{form.series}' is not among the series",
@@ -264,8 +209,8 @@ class _Reader:
         """What is known of the protocol besides prices."""
         price, coins = np.array(list(self.prices.values())), np.array(list(coin_prices.values()))
         quiet = MarketState.quiet(price, coins, self.series())
-        market = [self.form.markets.get(m, _MarketForm()) for m in self.prices]
-        tokens = [self.form.tokens.get(t, _TokenForm()) for t in (self.form.settlement, *coin_prices)]
+        market = [self.form.markets.get(m, MarketForm()) for m in self.prices]
+        tokens = [self.form.tokens.get(t, TokenForm()) for t in (self.form.settlement, *coin_prices)]
         return replace(
             quiet,
             skew=_column([m.skew for m in market]), open_interest=_column([m.open_interest for m in market]),
@@ -290,30 +235,42 @@ class _Reader:
         for i, s in enumerate(forms):
             if s.underlying not in at:
                 raise self.error(f"series.{i}.underlying", f"'{s.underlying}' has no price", nearest(s.underlying, at))
-        index = {m: (self.form.markets.get(m, _MarketForm()).index or p) for m, p in self.prices.items()}
+        index = {m: (self.form.markets.get(m, MarketForm()).index or p) for m, p in self.prices.items()}
         return Series(
             underlying=np.array([at[s.underlying] for s in forms], np.int16),
             call=np.array([s.type == "call" for s in forms], np.bool_), strike=_column([s.strike for s in forms]),
-            seconds=_column([self.seconds(i, s) for i, s in enumerate(forms)]),
+            seconds=_column([self.seconds(f"series.{i}", s, "series") for i, s in enumerate(forms)]),
             forward=_column([s.forward or index[s.underlying] for s in forms]), rate=_column([s.rate for s in forms]),
             vol=_column([s.vol for s in forms]), forward_confidence=_column([s.forward_confidence for s in forms]),
             rate_confidence=_column([s.rate_confidence for s in forms]),
             vol_confidence=_column([s.vol_confidence for s in forms]),
         )  # fmt: skip
 
-    def seconds(self, i: int, form: _SeriesForm) -> float:
-        """Seconds to a series' expiry, which must lie ahead."""
+    def futures(self) -> dict[str, tuple[str, float]]:
+        """Underlying and seconds to expiry of each dated future."""
+        made: dict[str, tuple[str, float]] = {}
+        for i, f in enumerate(self.form.futures):
+            for key, name in (("market", f.market), ("underlying", f.underlying)):
+                if name not in self.form.prices:
+                    raise self.error(f"futures.{i}.{key}", f"'{name}' has no price", nearest(name, self.form.prices))
+            if f.market in made:
+                raise self.error(f"futures.{i}.market", f"'{f.market}' is there twice", "keep one")
+            if f.market == f.underlying:
+                raise self.error(f"futures.{i}.underlying", "is the future itself", "name the market of its spot")
+            made[f.market] = (f.underlying, self.seconds(f"futures.{i}", f, "future"))
+        return made
+
+    def seconds(self, where: str, form: SeriesForm | FutureForm, what: str) -> float:
+        """Seconds to an expiry, which must lie ahead."""
         if (form.seconds is None) == (form.expiry is None):
-            raise self.error(f"series.{i}", "has not exactly one of seconds and expiry", "give one of them")
+            raise self.error(where, "has not exactly one of seconds and expiry", "give one of them")
         if form.seconds is not None:
             return form.seconds
         if self.form.time is None:
-            raise self.error(f"series.{i}.expiry", "is a date, and the document has no time", "add time, or seconds")
-        ahead = (
-            self.moment(f"series.{i}.expiry", str(form.expiry)) - self.moment("time", self.form.time)
-        ).total_seconds()
+            raise self.error(f"{where}.expiry", "is a date, and the document has no time", "add time, or seconds")
+        ahead = (self.moment(f"{where}.expiry", str(form.expiry)) - self.moment("time", self.form.time)).total_seconds()
         if ahead <= 0.0:
-            raise self.error(f"series.{i}.expiry", f"'{form.expiry}' is not after time", "leave expired series out")
+            raise self.error(f"{where}.expiry", f"'{form.expiry}' is not after time", f"leave the expired {what} out")
         return ahead
 
     def moment(self, where: str, text: str) -> datetime:

@@ -57,11 +57,11 @@ def command(accounts: Path, protocol: str, as_json: bool) -> None:
 
 
 def _tell(valued: "Valued", rows: list[dict[str, Any]]) -> None:
-    from experiments.console import figure, print_table
+    from experiments.console import counted, figure, print_table
 
     unit = valued.unit
     print_table(
-        f"{len(rows)} accounts under {valued.preset.title} ({unit})",
+        f"{counted(len(rows))} under {valued.preset.title} ({unit})",
         ["account", "equity", "margin equity", "IM", "MM", "free margin", "health", "buffer", "state"],
         [
             (

@@ -46,10 +46,10 @@ def command(a: str, b: str, accounts: Path, picture: Path | None, as_json: bool)
 
 
 def _tell(a: str, b: str, frame: "pl.DataFrame", totals: "pl.DataFrame") -> None:
-    from experiments.console import figure, percent, print_table
+    from experiments.console import counted, figure, percent, print_table
 
     print_table(
-        f"{frame.height} accounts under A = {a} and B = {b}",
+        f"{counted(frame.height)} under A = {a} and B = {b}",
         ["account", "IM A", "IM B", "MM A", "MM B", "capital use A", "capital use B", "move to liquidation A", "B", "worse off"],
         [
             (
@@ -73,6 +73,26 @@ def _tell(a: str, b: str, frame: "pl.DataFrame", totals: "pl.DataFrame") -> None
             for r in totals.iter_rows(named=True)
         ],
     )  # fmt: skip
+    _tell_netting(a, b, totals)
     click.echo(
         "capital use: IM over notional; move: the smallest of all prices alike that makes an account liquidatable"
     )
+
+
+def _tell_netting(a: str, b: str, totals: "pl.DataFrame") -> None:
+    """What portfolio margin saves, where one of the two is any."""
+    from experiments.console import figure, percent, print_table
+
+    rows = [r for r in totals.iter_rows(named=True) if r["isolated"] is not None]
+    if rows:
+        print_table(
+            "netting: maintenance margin of each thing alone, and of all together",
+            ["rules", "isolated", "netted", "saving", "of isolated"],
+            [
+                (
+                    {"a": a, "b": b}[r["rules"]], figure(r["isolated"]), figure(r["isolated"] - r["saving"]),
+                    figure(r["saving"]), percent(r["saving"] / r["isolated"] if r["isolated"] > 0.0 else None),
+                )
+                for r in rows
+            ],
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """`crossfire margin explain`: why accounts need what they need."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,7 @@ def command(accounts: Path, protocol: str, account: str | None, picture: Path | 
     """What each asset, position and scenario contributes to the accounts of ACCOUNTS (- for standard input)."""
     from abm.margin.preset import load_preset
     from experiments.console import print_json
-    from experiments.explaining import chosen_accounts, parts_table, scenarios_of
+    from experiments.explaining import chosen_accounts, netting_of, parts_table, scenarios_of
     from experiments.valuing import read_accounts_json, value_document
 
     text, place = read_accounts_json(accounts)
@@ -38,11 +38,17 @@ def command(accounts: Path, protocol: str, account: str | None, picture: Path | 
         for row in rows:
             scenarios = scenarios_of(valued, row)
             table = {"account": valued.document.names[row], "parts": parts_table(valued, row).to_dicts()}
-            told.append(table | {"scenarios": None if scenarios is None else scenarios.to_dicts()})
+            told.append(table | {"scenarios": _plain(scenarios), "netting": _plain(netting_of(valued, [row]))})
         print_json(told)
         return
     for row in rows:
         _tell(valued, row, parts_table(valued, row), scenarios_of(valued, row))
+    if (saved := netting_of(valued, rows)) is not None and saved.height:
+        _tell_netting(saved, valued.unit)
+
+
+def _plain(frame: "pl.DataFrame | None") -> list[dict[str, Any]] | None:
+    return None if frame is None else frame.to_dicts()
 
 
 def _draw(valued: "Valued", place: str, rows: list[int], picture: Path) -> None:
@@ -73,3 +79,22 @@ def _tell(valued: "Valued", row: int, parts: "pl.DataFrame", scenarios: "pl.Data
             ["underlying", "scenario", "spot", "vol", "line", "size", "profit"],
             worst_rows(scenarios),
         )
+
+
+def _tell_netting(saved: "pl.DataFrame", unit: str) -> None:
+    from experiments.console import figure, percent, print_table
+
+    print_table(
+        f"netting: maintenance margin of each thing alone, and of all together ({unit})",
+        ["account", "underlying", "isolated", "netted", "saving", "of isolated"],
+        [
+            (
+                r["account"], r["underlying"], figure(r["isolated"]), figure(r["netted"]), figure(r["saving"]),
+                percent(r["saving"] / r["isolated"] if r["isolated"] > 0.0 else None),
+            )
+            for r in saved.iter_rows(named=True)
+        ],
+    )  # fmt: skip
+    click.echo(
+        "isolated: the sum over positions, options and moving collateral, each alone; saving: what netting takes off"
+    )

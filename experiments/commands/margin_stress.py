@@ -76,10 +76,10 @@ def _pair(word: str) -> tuple[float, float]:
 
 
 def _tell(valued: "Valued", found: "Stressed") -> None:
-    from experiments.console import figure, percent, print_table
+    from experiments.console import counted, figure, percent, print_table
 
     print_table(
-        f"{len(valued.document.names)} accounts under {valued.preset.title}, {found.lead} shocked",
+        f"{counted(len(valued.document.names))} under {valued.preset.title}, {found.lead} shocked",
         ["price", "vol", "correlation", "own", "liquidatable", "of notional", "insolvent", "deficit (USD)", "worst health"],
         [
             (

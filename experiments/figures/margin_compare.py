@@ -101,8 +101,8 @@ def _lines(axes: Axes, panel: _Panel, rules: tuple[str, str], order: NDArray[np.
             values, np.arange(len(order)), linestyle="", marker=marker, markersize=8 - 2 * side, color=colour(role),
             label=name, zorder=2 + side,
         )  # fmt: skip
-    axes.set_xlim(left=0.0)
     axes.margins(x=0.08)
+    axes.set_xlim(left=0.0)
 
 
 def _scatter(panels: list[_Panel], rules: tuple[str, str], worse: NDArray[np.str_]) -> Callable[[Shape], Figure]:

@@ -14,10 +14,10 @@ __all__ = ["parts_bars"]
 BARS = (("im", "initial margin", "sky", 1), ("mm", "maintenance margin", "red", 0))
 
 
-def parts_bars(parts: pl.DataFrame, title: str) -> Callable[[Shape], Figure]:
+def parts_bars(parts: pl.DataFrame, title: str, unit: str) -> Callable[[Shape], Figure]:
     """Two panels of bars, one row a part and a last one their sum: margin equity, and the requirements.
 
-    `parts` as `experiments.explaining.parts_table` gives them; `title` says whose they are, and in what.
+    `parts` as `experiments.explaining.parts_table` gives them; `title` says whose they are, `unit` in what.
     """
     rows = parts.to_dicts()
     names = [
@@ -26,7 +26,8 @@ def parts_bars(parts: pl.DataFrame, title: str) -> Callable[[Shape], Figure]:
     at = np.arange(len(rows))
 
     def draw(shape: Shape) -> Figure:
-        fig = figure(shape, 90 + 34 * len(rows))
+        fig = figure(shape, 116 + 34 * len(rows))
+        fig.supxlabel(title, x=0.01, ha="left", fontsize=shape.font)
         left, right = fig.subplots(1, 2, sharey=True)
         worth = [r["margin_equity"] for r in rows]
         left.barh(at, worth, height=0.6, color=[colour("blue" if w >= 0 else "orange") for w in worth])
@@ -44,8 +45,8 @@ def parts_bars(parts: pl.DataFrame, title: str) -> Callable[[Shape], Figure]:
                     right.annotate(
                         compact(value), (max(value, 0.0), i - lift), (4, 0), textcoords="offset points", va="center"
                     )
-        heading(left, f"margin equity of {title}")
-        heading(right, "requirements, the same unit")
+        heading(left, f"margin equity, {unit}")
+        heading(right, f"requirements, {unit}")
         left.set_yticks(at, [n.strip() for n in names])
         left.invert_yaxis()
         for axes in (left, right):

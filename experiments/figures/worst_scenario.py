@@ -68,7 +68,7 @@ def _title(name: str, panel: pl.DataFrame, shape: Shape) -> str:
 def _named(kind: str, line: str, size: float) -> str:
     """A leg with its size: "+2 ETH collateral"."""
     what = line if kind == "option" else f"{line} {kind}"
-    return f"{size:+.4g} {what}".replace("-", "\N{MINUS SIGN}", 1)
+    return f"{size:+.4g}".replace("-", "\N{MINUS SIGN}") + f" {what}"
 
 
 def _lumped(panel: pl.DataFrame) -> tuple[list[str], np.ndarray]:
