@@ -1,7 +1,8 @@
 """How much of an account to close so that it has margin enough again, for any family.
 
 Closing is at the terms' prices: what is closed leaves equity at market as it was, less a penalty on its notional, paid in
-the settlement asset.  Restored means margin equity - MM >= target * MM and equity above zero.
+the settlement asset.  Restored means margin equity - MM >= target * MM and equity above zero.  Debts are repaid out of the
+collateral, which is sold at the terms' prices too.
 
 Free margin need not rise all the way as more is closed: a hedge that is taken off costs margin.  The quantities looked at
 are 1/64, 2/64, ... of what there is; the answer is the end of the first stretch, found by bisection, at whose end the
@@ -19,7 +20,15 @@ from numpy.typing import NDArray
 from abm.ledger import Ledger
 from abm.margin.engine import Engine, Terms
 
-__all__ = ["Closing", "close_position", "close_share", "quantity_of_position", "share_of_portfolio"]
+__all__ = [
+    "Closing",
+    "close_position",
+    "close_share",
+    "quantity_of_position",
+    "repay_share",
+    "share_of_debts",
+    "share_of_portfolio",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,7 +70,7 @@ def quantity_of_position(
 def share_of_portfolio(
     engine: Engine, ledger: Ledger, terms: Terms, rows: Ints, *, target: float = 0.0, penalty: float = 0.0
 ) -> Closing:
-    """Least share of all positions and options of each account, alike in each, that restores it; coins and debts stay.
+    """Least share of all positions and options of each account, alike in each, that restores it; coins stay.
 
     Raises
     ------
@@ -76,6 +85,43 @@ def share_of_portfolio(
         close_share(engine, book, terms, part, penalty=penalty)
 
     return _least(len(rows), _rule(engine, ledger, terms, rows, close, target))
+
+
+def share_of_debts(
+    engine: Engine, ledger: Ledger, terms: Terms, rows: Ints, *, target: float = 0.0, penalty: float = 0.0
+) -> Closing:
+    """Least share of all debts of each account, alike in each, that restores it when repaid out of its collateral.
+
+    Raises
+    ------
+    ValueError
+        `target` or `penalty` is below zero.
+    """
+    _check(target, penalty)
+    rows = np.asarray(rows, np.int64)
+
+    def close(book: Ledger, which: Ints, part: Floats) -> None:
+        repay_share(book, terms, part, penalty=penalty)
+
+    return _least(len(rows), _rule(engine, ledger, terms, rows, close, target))
+
+
+def repay_share(book: Ledger, terms: Terms, part: Floats, *, penalty: float) -> None:
+    """Repay a part, 0 to 1, of what every account of a ledger owes, in place: as far as its collateral goes.
+
+    Every collateral is sold in proportion to its value at the terms' prices; the penalty is a part of what is repaid.  The
+    settlement asset counts as the others do, as cash before unrealised profit.
+    """
+    paid = (book.slot_size * (book.slot_entry - book.slot_funding)).sum(axis=1)
+    balance = np.concatenate([(book.quote + paid)[:, None], book.coins], axis=1)
+    worth = balance * np.concatenate([[terms.known.settlement_price], terms.coin_price])
+    owed, held = (np.maximum(sign * worth, 0.0).sum(axis=1) for sign in (-1.0, 1.0))
+    cost = np.minimum(part * owed * (1.0 + penalty), held)
+    repaid = np.divide(cost / (1.0 + penalty), owed, out=np.zeros(len(book)), where=owed > 0.0)
+    sold = np.divide(cost, held, out=np.zeros(len(book)), where=held > 0.0)
+    left = balance * (1.0 - np.where(balance < 0.0, repaid[:, None], sold[:, None]))
+    book.quote[:] = left[:, 0] - paid
+    book.coins[:] = left[:, 1:]
 
 
 def close_position(engine: Engine, book: Ledger, terms: Terms, slot: Ints, part: Floats, *, penalty: float) -> None:
